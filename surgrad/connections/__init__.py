@@ -1,0 +1,1 @@
+"""Connections between neurons and their initialisation."""

@@ -1,0 +1,1 @@
+"""Spike encoders, readers of the published formats, and synthetic tasks."""

@@ -1,0 +1,1 @@
+"""The operations under the networks, each beside its equations."""

@@ -1,0 +1,1 @@
+"""Losses, spike-train distances, regularisers and predictions."""

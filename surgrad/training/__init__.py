@@ -1,0 +1,1 @@
+"""From one TOML file to a trained network and its run folder."""
