@@ -1,1 +1,1 @@
-"""Spike encoders, readers of the published formats, and synthetic tasks."""
+"""Spikes and targets: encoders, readers of published formats, synthetic tasks."""
