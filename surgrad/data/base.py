@@ -13,7 +13,9 @@ from torch.utils.data import Dataset
 from surgrad.errors import ArgumentError, ShapeError
 from surgrad.events import SpikeTrain
 
-Batch: TypeAlias = "tuple[SpikeTrain | Tensor, Tensor | SpikeTrain] | tuple[Tensor, Tensor, Tensor]"
+Batch: TypeAlias = (
+    "tuple[SpikeTrain | Tensor, Tensor | SpikeTrain] | tuple[Tensor, Tensor | SpikeTrain, Tensor]"
+)
 """`(inputs, targets)`, and `(inputs, targets, lengths)` where dense inputs differ in length."""
 
 Target: TypeAlias = Literal["class", "step_class", "values", "spikes"]
@@ -123,10 +125,8 @@ class Samples(Dataset):
         if isinstance(self.inputs, SpikeTrain):
             spikes = self.inputs.select(index)
             return (spikes if time == self._time else spikes[:time]), targets
-        dense = _gather(self.inputs, index, time)
-        if self.lengths is None:
-            return dense, targets
-        return dense, targets, self.lengths[index]  # type: ignore[return-value]
+        dense = _time_first(self.inputs, index, time)
+        return (dense, targets) if self.lengths is None else (dense, targets, self.lengths[index])
 
     def subset(self, indices: Tensor | Sequence[int]) -> Samples:
         """The given samples, in the given order, as samples of their own."""
@@ -152,8 +152,10 @@ def _gather(values: Tensor | SpikeTrain, index: Tensor, time: int) -> Tensor | S
     if isinstance(values, SpikeTrain):
         chosen = values.select(index)
         return chosen if time == values.time else chosen[:time]
-    if values.dim() == 1:
-        return values[index]
+    return values[index] if values.dim() == 1 else _time_first(values, index, time)
+
+
+def _time_first(values: Tensor, index: Tensor, time: int) -> Tensor:
     return values[index, :time].transpose(0, 1).contiguous()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.utils.data import DataLoader
@@ -10,10 +10,10 @@ from torch.utils.data import DataLoader
 from surgrad.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from surgrad.data.base import Batch, Samples
+    from surgrad.data.base import Samples
 
 
-def collate(batch: Batch) -> Batch:
+def collate(batch: Any) -> Any:
     """Hand on the batch that `Samples.__getitems__` gathered."""
     return batch
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,6 +13,10 @@ from surgrad.errors import FormatError
 
 if TYPE_CHECKING:
     from surgrad.data.base import Info, Samples, Splits
+
+Count: TypeAlias = Annotated[int, Field(ge=1)]
+Positive: TypeAlias = Annotated[float, Field(gt=0)]
+NotNegative: TypeAlias = Annotated[float, Field(ge=0)]
 
 ROOT_VARIABLE = "SURGRAD_DATA"
 
@@ -52,7 +56,7 @@ class DataSpec(BaseModel):
 
     kind: str
     split_seed: int = Field(default=0, ge=0)
-    limit: int | None = Field(default=None, ge=1)
+    limit: Count | None = None
     root: Path | None = None
 
     def load(self) -> Splits:

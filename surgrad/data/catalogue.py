@@ -1,0 +1,20 @@
+"""Every data set by its kind, and the type of the `[data]` table."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias, get_args
+
+from pydantic import Field
+
+from surgrad.data.digits import Digits
+from surgrad.data.spec import DataSpec
+from surgrad.data.yin_yang import YinYang
+
+AnyData: TypeAlias = Annotated[
+    Digits | YinYang,
+    Field(discriminator="kind"),
+]
+
+DATASETS: dict[str, type[DataSpec]] = {
+    spec.model_fields["kind"].default: spec for spec in get_args(get_args(AnyData)[0])
+}
