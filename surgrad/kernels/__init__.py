@@ -1,1 +1,1 @@
-"""The operations under the networks, each beside its equations."""
+"""The operations that a network spends its time in; the plain-torch reference defines each."""

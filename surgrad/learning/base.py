@@ -1,0 +1,124 @@
+"""What a learning rule is: it fills the gradients of a network for a batch and a loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from surgrad.errors import ShapeError
+from surgrad.events import SpikeTrain
+from surgrad.network import Record, Sequential
+from surgrad.objectives import Loss, Objective
+
+
+class Batch(NamedTuple):
+    """Inputs and what is wanted of them.
+
+    Attributes:
+        inputs: spikes or currents, `(time, batch, *features)`.
+        targets: whatever the loss takes.
+        lengths: the valid steps of each sample, `(batch,)`, or None where all are valid.
+    """
+
+    inputs: SpikeTrain | Tensor
+    targets: Tensor | SpikeTrain
+    lengths: Tensor | None = None
+
+    @classmethod
+    def of(cls, batch: tuple, net: Sequential) -> Batch:
+        """From `(inputs, targets)` or `(inputs, targets, lengths)`, as `net` takes them."""
+        if len(batch) not in (2, 3):
+            raise ShapeError(
+                "batch", got=f"{len(batch)} elements", expected="(inputs, targets[, lengths])"
+            )
+        full = cls(*batch)
+        if isinstance(full.inputs, SpikeTrain):
+            known = full.inputs.lengths if full.lengths is None else full.lengths
+            return full._replace(lengths=known)
+        return full._replace(inputs=full.inputs.transpose(0, 1)) if net.batch_first else full
+
+    @property
+    def time(self) -> int:
+        """The number of steps."""
+        return self.inputs.shape[0]
+
+    @property
+    def valid(self) -> Tensor:
+        """The valid steps of each sample, `(batch,)`."""
+        if self.lengths is not None:
+            return self.lengths
+        samples = self.inputs.shape[1]
+        return torch.full((samples,), self.time, dtype=torch.long, device=self.inputs.device)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a rule saw while it computed gradients.
+
+    Attributes:
+        loss: the loss without penalties, a scalar.
+        output: the network's output, `(time, batch, *features)`, detached.
+        counts: the spikes of each spiking layer over time, `(batch, *features)`, detached.
+        penalty: the sum of the penalties, a scalar.
+    """
+
+    loss: Tensor
+    output: Tensor
+    counts: list[Tensor]
+    penalty: Tensor
+
+    @classmethod
+    def of(cls, loss: Tensor, output: Tensor, counts: list[Tensor], penalty: Tensor) -> Result:
+        """The same values without their graph."""
+        return cls(loss.detach(), output.detach(), [c.detach() for c in counts], penalty.detach())
+
+
+def evaluate(
+    net: Sequential, batch: Batch, objective: Objective, output: Tensor, counts: list[Tensor]
+) -> tuple[Tensor, Tensor]:
+    """The loss and the penalty of a batch, both scalars.
+
+    Args:
+        net: for the width of its time step.
+        batch: targets and lengths.
+        objective: what to compute.
+        output: the network's output, `(time, batch, *features)`.
+        counts: the spikes of each spiking layer, `(batch, *features)`.
+    """
+    loss = objective.data(output, batch.targets, batch.lengths)
+    return loss, objective.penalty(counts, batch.valid, net.dt)
+
+
+def spiking_counts(net: Sequential, record: Record) -> list[Tensor]:
+    """The recorded spike counts of the layers that spike."""
+    pairs = zip(net.neurons, record.layers, strict=True)
+    return [layer["counts"] for neuron, layer in pairs if neuron.spiking]
+
+
+class Rule(Protocol):
+    """A way of assigning credit.
+
+    Attributes:
+        exact: of what it gives the exact gradient: of the network with the surrogate derivative
+            ("surrogate"), of the spike times ("event"), or of nothing (None).
+        exact_when: where that holds, in a few words.
+    """
+
+    exact: ClassVar[Literal["surrogate", "event"] | None]
+    exact_when: ClassVar[str]
+
+    def gradients(self, net: Sequential, batch: tuple, loss: Loss | Objective) -> Result:
+        """Add the gradient of a batch to `p.grad` of all the network's parameters.
+
+        Args:
+            net: the network.
+            batch: `(inputs, targets)` or `(inputs, targets, lengths)`.
+            loss: a loss, or an objective that adds penalties to one.
+
+        Returns:
+            the loss and what is needed to report on the batch.
+        """
+        ...

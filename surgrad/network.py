@@ -1,0 +1,320 @@
+"""Connections and neurons in sequence; state is a value that goes in and comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from surgrad.connections import fluctuation_driven_, mean_square_trace, weighted
+from surgrad.errors import ArgumentError, ShapeError
+from surgrad.events import SpikeTrain
+from surgrad.kernels.scan import NeuronState, Scan
+from surgrad.neurons import Neuron, SpikingNeuron
+from surgrad.spikes import SpikeFunction
+
+State = tuple[NeuronState, ...]
+"""One `NeuronState` for each layer of neurons, in order."""
+
+FIELDS = ("s", "v", "counts")
+# of the variance of a recurrent layer's membrane, what its input brings (Rossbroich et al. 2022)
+FEED_FORWARD_SHARE = 0.9
+
+
+class Stage(NamedTuple):
+    """A connection and the neurons behind it.
+
+    Attributes:
+        name: "hidden 1", "hidden 2", …, "read-out".
+        connection: the modules between the last neurons and these; may be empty.
+        neuron: the neurons.
+    """
+
+    name: str
+    connection: nn.Sequential
+    neuron: Neuron
+
+
+class Record:
+    """What to keep of each layer of neurons; filled by the network that it is handed to.
+
+    Args:
+        fields: any of `"s"` (output spikes), `"v"` (membrane potential `c · x`), both
+            `(time, batch, *features)`, and `"counts"` (spikes over time, `(batch, *features)`).
+
+    Example:
+        >>> from surgrad.neurons import LIF
+        >>> record = Record("v")
+        >>> _ = Sequential(nn.Linear(3, 4), LIF(4), dt=1e-3)(torch.zeros(5, 1, 3), record=record)
+        >>> record[0]["v"].shape
+        torch.Size([5, 1, 4])
+    """
+
+    def __init__(self, *fields: str) -> None:
+        for name in fields:
+            if name not in FIELDS:
+                raise ArgumentError(
+                    "field of a Record", got=repr(name), expected="one of " + ", ".join(FIELDS)
+                )
+        self.fields = fields
+        self.layers: list[dict[str, Tensor]] = []
+
+    def __getitem__(self, layer: int) -> dict[str, Tensor]:
+        return self.layers[layer]
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def add(self, result: Scan) -> None:
+        """Keep of one layer what was asked for."""
+        kept = {"s": result.output, "v": result.v}
+        if "counts" in self.fields:
+            kept["counts"] = result.output.sum(0)
+        self.layers.append({name: kept[name] for name in self.fields})
+
+
+class Sequential(nn.Module):
+    r"""A network: ordinary `torch.nn` modules and neurons, one after the other.
+
+    Modules between neurons act on each time step alike; neurons carry the time. The weights begin
+    fluctuation-driven for an expected input rate, so that every layer is alive; `initialise`
+    repeats this with the rates that real input has.
+
+    Args:
+        modules: `nn.Linear`, `nn.Conv2d`, `nn.Dropout`, …, and neurons.
+        dt: the width of a time step in seconds, for all neurons that have none of their own.
+        spike: the spike function for all neurons that have none of their own.
+        input_rate: the expected rate of an input unit and of a neuron, in hertz; None leaves
+            all weights as they are.
+        batch_first: whether dense inputs and outputs are `(batch, time, *features)`.
+
+    Raises:
+        ArgumentError: if there are no modules, or two neurons disagree about `dt`.
+
+    Example:
+        >>> from surgrad.neurons import CuBaLIF, LI
+        >>> net = Sequential(nn.Linear(3, 8), CuBaLIF(8), nn.Linear(8, 2), LI(2), dt=1e-3)
+        >>> out, state = net(torch.ones(10, 4, 3))
+        >>> more, state = net(torch.ones(5, 4, 3), state)
+        >>> out.shape, more.shape
+        (torch.Size([10, 4, 2]), torch.Size([5, 4, 2]))
+    """
+
+    def __init__(
+        self,
+        *modules: nn.Module,
+        dt: float | None = None,
+        spike: SpikeFunction | None = None,
+        input_rate: float | None = 20.0,
+        batch_first: bool = False,
+    ) -> None:
+        super().__init__()
+        if not modules:
+            raise ArgumentError("Sequential", got="no modules", expected="at least one")
+        for index, module in enumerate(modules):
+            self.add_module(str(index), module)
+        self.batch_first = batch_first
+        self._bind(dt, spike)
+        if input_rate is not None:
+            self._wake(input_rate)
+
+    def _bind(self, dt: float | None, spike: SpikeFunction | None) -> None:
+        for neuron in self.neurons:
+            neuron.dt = dt if neuron.dt is None else neuron.dt
+            if isinstance(neuron, SpikingNeuron) and neuron.spike is None:
+                neuron.spike = spike
+        steps = {neuron.step for neuron in self.neurons}
+        if len(steps) > 1:
+            raise ArgumentError("dt of the neurons", got=sorted(steps), expected="the same for all")
+
+    def _wake(self, rate: float) -> None:
+        for stage in self.stages:
+            probability = min(rate * stage.neuron.step, 1.0)
+            set_weights(stage, mean_square_trace(stage.neuron.tableau(), probability))
+
+    def __getitem__(self, index: int) -> nn.Module:
+        return list(self.children())[index]
+
+    def __len__(self) -> int:
+        return len(list(self.children()))
+
+    def __iter__(self) -> Iterator[nn.Module]:
+        return self.children()
+
+    @property
+    def neurons(self) -> list[Neuron]:
+        """The layers of neurons, in order."""
+        return [module for module in self.children() if isinstance(module, Neuron)]
+
+    @property
+    def dt(self) -> float:
+        """The width of a time step in seconds."""
+        return self.neurons[0].step
+
+    @property
+    def stages(self) -> list[Stage]:
+        """Each layer of neurons with the connection in front of it."""
+        found: list[Stage] = []
+        modules: list[nn.Module] = []
+        for module in self.children():
+            if isinstance(module, Neuron):
+                name = f"hidden {len(found) + 1}" if module.spiking else "read-out"
+                found.append(Stage(name, nn.Sequential(*modules), module))
+                modules = []
+            else:
+                modules.append(module)
+        return found
+
+    @property
+    def tail(self) -> nn.Sequential:
+        """The modules behind the last neurons."""
+        modules = list(self.children())
+        last = max((i for i, m in enumerate(modules) if isinstance(m, Neuron)), default=-1)
+        return nn.Sequential(*modules[last + 1 :])
+
+    def forward(
+        self,
+        inputs: SpikeTrain | Tensor,
+        state: State | None = None,
+        *,
+        lengths: Tensor | None = None,
+        record: Record | None = None,
+    ) -> tuple[Tensor, State]:
+        """Run the network over a sequence, or over the next piece of one.
+
+        Args:
+            inputs: spikes or currents, `(time, batch, *features)`.
+            state: where to begin, as returned by an earlier call; None for rest.
+            lengths: the valid steps of each sample, `(batch,)`; those of a `SpikeTrain` by default.
+            record: what to keep of each layer.
+
+        Returns:
+            the output of the last module, `(time, batch, *features)`, and the state after the
+            last valid step.
+
+        Raises:
+            ShapeError: if an axis is missing or of the wrong size.
+        """
+        if not self.batch_first or isinstance(inputs, SpikeTrain):
+            return self.run(inputs, state, lengths=lengths, record=record)
+        self._check(inputs, None)
+        output, after = self.run(inputs.transpose(0, 1), state, lengths=lengths, record=record)
+        return output.transpose(0, 1), after
+
+    def run(
+        self,
+        inputs: SpikeTrain | Tensor,
+        state: State | None = None,
+        *,
+        lengths: Tensor | None = None,
+        record: Record | None = None,
+    ) -> tuple[Tensor, State]:
+        """As `forward`, time first whatever `batch_first` says."""
+        if isinstance(inputs, SpikeTrain):
+            lengths = inputs.lengths if lengths is None else lengths
+            inputs = inputs.to_dense(self._dtype)
+        self._check(inputs, state)
+        values, states = inputs, []
+        for index, stage in enumerate(self.stages):
+            current = each_step(stage.connection, values)
+            before = None if state is None else state[index]
+            result = stage.neuron.run(current, before, lengths=lengths)
+            values = result.output
+            states.append(result.state)
+            if record is not None:
+                record.add(result)
+        return each_step(self.tail, values), tuple(states)
+
+    def step(self, frame: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """One time step, for streams: `frame` and the output are `(batch, *features)`.
+
+        The numbers are those of a call with the whole sequence.
+        """
+        axis = 1 if self.batch_first else 0
+        output, state = self(frame.unsqueeze(axis), state)
+        return output.squeeze(axis), state
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        # not that of any parameter: time constants are kept in float64
+        weights = (p.dtype for n, p in self.named_parameters() if not n.endswith("raw"))
+        return next(weights, torch.get_default_dtype())
+
+    def _check(self, values: Tensor, state: State | None) -> None:
+        first = next(iter(self.children()))
+        axes = {nn.Conv2d: 3, nn.Conv1d: 2, nn.Linear: 1}.get(type(first))
+        lead = "(batch, time" if self.batch_first else "(time, batch"
+        if values.dim() < 3 or (axes is not None and values.dim() != axes + 2):
+            raise ShapeError(
+                "input of the network",
+                got=f"{values.dim()} axes, shape {tuple(values.shape)}",
+                expected=f"{lead}, *features) with {axes or 'one or more'} feature axes",
+                fix="add the missing axis with unsqueeze, or check batch_first",
+            )
+        want = {nn.Linear: "in_features", nn.Conv1d: "in_channels", nn.Conv2d: "in_channels"}
+        size = getattr(first, want[type(first)]) if axes is not None else None
+        have = values.shape[-1] if isinstance(first, nn.Linear) else values.shape[2]
+        if size is not None and have != size:
+            raise ShapeError(
+                "feature axis of the network's input",
+                got=f"{have} (shape {tuple(values.shape)})",
+                expected=f"{size}, the {want[type(first)]} of {first}",
+                fix=f"the axes are {lead}, *features)",
+            )
+        if state is not None and state[0].s.shape[0] != values.shape[1]:
+            raise ShapeError(
+                "batch axis of the network's input",
+                got=f"{values.shape[1]} samples",
+                expected=f"{state[0].s.shape[0]}, those of the state",
+                fix="pass state=None to begin new sequences",
+            )
+
+
+def each_step(module: nn.Module, values: Tensor) -> Tensor:
+    """Apply a module without time to every step of `(time, batch, *features)`."""
+    if isinstance(module, nn.Sequential) and len(module) == 0:
+        return values
+    flat = module(values.flatten(0, 1))
+    return flat.unflatten(0, values.shape[:2])
+
+
+def set_weights(
+    stage: Stage,
+    mean_square: float,
+    *,
+    recurrent: float | None = None,
+    generator: torch.Generator | None = None,
+) -> None:
+    """Draw a stage's weights anew, fluctuation-driven, and set its bias to zero.
+
+    Args:
+        stage: the connection and its neurons.
+        mean_square: `E[(ε * s)²]` of the connection's input.
+        recurrent: the same for the neurons' own spikes; that of the input by default.
+        generator: for reproducible draws.
+    """
+    neuron = stage.neuron
+    own = neuron.recurrent if isinstance(neuron, SpikingNeuron) else None
+    threshold = float(neuron.threshold().mean()) if isinstance(neuron, SpikingNeuron) else 1.0
+    module = weighted(stage.connection)
+    if module is not None:
+        share = 1.0 if own is None else FEED_FORWARD_SHARE
+        fluctuation_driven_(
+            module.get_parameter("weight"),
+            mean_square,
+            threshold=threshold,
+            share=share,
+            generator=generator,
+        )
+        if getattr(module, "bias", None) is not None:
+            nn.init.zeros_(module.get_parameter("bias"))
+    if own is not None:
+        fluctuation_driven_(
+            own.weight,
+            mean_square if recurrent is None else recurrent,
+            threshold=threshold,
+            share=1.0 - FEED_FORWARD_SHARE,
+            generator=generator,
+        )
