@@ -7,11 +7,16 @@ from typing import Annotated, TypeAlias, get_args
 from pydantic import Field
 
 from surgrad.data.digits import Digits
+from surgrad.data.mackey_glass import MackeyGlass
+from surgrad.data.precise_spikes import PreciseSpikes
+from surgrad.data.randman import Randman
+from surgrad.data.random_patterns import RandomPatterns
 from surgrad.data.spec import DataSpec
+from surgrad.data.temporal_xor import TemporalXOR
 from surgrad.data.yin_yang import YinYang
 
 AnyData: TypeAlias = Annotated[
-    Digits | YinYang,
+    Digits | YinYang | Randman | TemporalXOR | RandomPatterns | PreciseSpikes | MackeyGlass,
     Field(discriminator="kind"),
 ]
 

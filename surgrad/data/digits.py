@@ -15,7 +15,7 @@ from surgrad.events import SpikeTrain
 from surgrad.extras import need
 
 
-class Digits(DataSpec):
+class Digits(DataSpec, frozen=True):
     """1797 handwritten digits, one input unit a pixel; darker ink fires earlier, or more.
 
     Args:
@@ -66,7 +66,7 @@ class Digits(DataSpec):
             source=self.ABOUT.source,
             licence=self.ABOUT.licence,
         )
-        return self.splits(*parts, info)
+        return self.splits(parts, info)
 
     def _encode(self, images: Tensor) -> SpikeTrain:
         if self.encoding == "latency":

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from surgrad.errors import FormatError
 
@@ -40,7 +41,7 @@ class About:
     files: bool
 
 
-class DataSpec(BaseModel):
+class DataSpec(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """The options of a data set; `load()` turns them into samples.
 
     Args:
@@ -49,8 +50,6 @@ class DataSpec(BaseModel):
         root: the folder that holds the data sets' folders; else `$SURGRAD_DATA`, else
             `~/.cache/surgrad`.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     ABOUT: ClassVar[About]
 
@@ -63,10 +62,11 @@ class DataSpec(BaseModel):
         """Read or generate the samples."""
         raise NotImplementedError
 
-    def splits(self, train: Samples, validation: Samples, test: Samples, info: Info) -> Splits:
-        """The three parts, with `limit` applied to the first."""
+    def splits(self, parts: Sequence[Samples], info: Info) -> Splits:
+        """Train, validation and test, with `limit` applied to the first."""
         from surgrad.data.base import Splits
 
+        train, validation, test = parts
         if self.limit is not None and self.limit < len(train):
             train = train.subset(range(self.limit))
         return Splits(train, validation, test, info)

@@ -80,7 +80,7 @@ def yin_yang_points(count: int, generator: torch.Generator) -> tuple[Tensor, Ten
     return points, goals
 
 
-class YinYang(DataSpec):
+class YinYang(DataSpec, frozen=True):
     """The Yin-Yang data set in spike times: x, y, 1 - x, 1 - y and a bias, one spike each.
 
     A coordinate fires at `t_min + (t_max - t_min) value`, so a larger one fires *later*.
@@ -154,7 +154,7 @@ class YinYang(DataSpec):
             licence=self.ABOUT.licence,
             note=f"{self.source} arrays",
         )
-        return self.splits(*samples, info)
+        return self.splits(samples, info)
 
     def _encode(self, points: Tensor) -> SpikeTrain:
         times = self.t_min + (self.t_max - self.t_min) * torch.cat([points, 1 - points], dim=1)

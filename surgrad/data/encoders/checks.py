@@ -48,9 +48,7 @@ def values(
         raise ArgumentError(
             name,
             got=f"{(entries.min() if below else entries.max()).item():g}",
-            expected=f"values of {low:g} or more"
-            if high is None
-            else f"values in [{low:g}, {high:g}]",
+            expected=accepted,
             fix="rescale them",
         )
     return entries
