@@ -232,9 +232,8 @@ class Sequential(nn.Module):
 
         The numbers are those of a call with the whole sequence.
         """
-        axis = 1 if self.batch_first else 0
-        output, state = self(frame.unsqueeze(axis), state)
-        return output.squeeze(axis), state
+        output, after = self.run(frame.unsqueeze(0), state)
+        return output.squeeze(0), after
 
     @property
     def _dtype(self) -> torch.dtype:
@@ -296,8 +295,9 @@ def set_weights(
         generator: for reproducible draws.
     """
     neuron = stage.neuron
-    own = neuron.recurrent if isinstance(neuron, SpikingNeuron) else None
-    threshold = float(neuron.threshold().mean()) if isinstance(neuron, SpikingNeuron) else 1.0
+    threshold, own = 1.0, None
+    if isinstance(neuron, SpikingNeuron):
+        threshold, own = float(neuron.threshold().detach().mean()), neuron.recurrent
     module = weighted(stage.connection)
     if module is not None:
         share = 1.0 if own is None else FEED_FORWARD_SHARE

@@ -117,7 +117,7 @@ class Tableau(NamedTuple):
         """The steps until the post-synaptic potential has fallen to `fraction` of its peak."""
         steps = 64
         while steps < longest:
-            response = self.kernel(steps).abs().flatten(1)
+            response = self.kernel(steps).abs().reshape(steps, -1)
             if (response[-1] <= fraction * response.amax(0)).all():
                 break
             steps *= 2

@@ -35,8 +35,10 @@ def mean_square_trace(tableau: Tableau, inputs: Tensor | float) -> float:
         the mean square for a unit weight.
     """
     if isinstance(inputs, float):
-        kernel = tableau.kernel(tableau.memory()).flatten(1).mean(1)
-        return float(inputs * kernel.square().sum() + inputs**2 * kernel.sum() ** 2)
+        steps = tableau.memory()
+        kernel = tableau.kernel(steps).reshape(steps, -1)
+        square = inputs * kernel.square().sum(0) + inputs**2 * kernel.sum(0) ** 2
+        return float(square.mean())
     with torch.no_grad():
         shared = tableau.map(Tensor.mean)._replace(r=(0.0,) * tableau.order)
         passive = shared._replace(zeroed=(False,) * tableau.order)

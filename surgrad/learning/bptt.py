@@ -100,7 +100,8 @@ class TruncatedBPTT:
             pairs = zip([piece, *spikes], error, strict=True)
             reached = [(value, grad) for value, grad in pairs if value.requires_grad]
             if reached:
-                torch.autograd.backward(*zip(*reached, strict=True))
+                values, grads = zip(*reached, strict=True)
+                torch.autograd.backward(values, grads)
         return Result.of(value, output, counts, penalty)
 
     def _windows(self, net: Sequential, batch: Batch) -> Iterator[tuple[Tensor, list[Tensor]]]:

@@ -200,10 +200,9 @@ class SpikingNeuron(Neuron):
     """
 
     spiking = True
+    threshold: Bounded
 
-    def __init__(
-        self, size: Size, constants: Mapping[str, Value], options: SpikingOptions
-    ) -> None:
+    def __init__(self, size: Size, constants: Mapping[str, Value], options: SpikingOptions) -> None:
         super().__init__(size, constants, options)
         self._add({"threshold": options.get("threshold", 1.0)}, THRESHOLD_BOUNDS, options)
         self.reset: Reset = options.get("reset", "subtract")

@@ -81,7 +81,7 @@ class Bounded(nn.Module):
     def extra_repr(self) -> str:
         """For `print(net)`."""
         kind = "learnable" if self.learn else "fixed"
-        return f"{self.name}={float(self().mean()):.4g}, {kind}"
+        return f"{self.name}={float(self().detach().mean()):.4g}, {kind}"
 
 
 def _start(name: str, value: Value, size: tuple[int, ...] | None) -> Tensor:

@@ -144,8 +144,13 @@ def test_a_detached_reset_is_a_constant_current(name):
     without = tableau._replace(r=(0.0,) * tableau.order)
     impulses = torch.cat([torch.zeros(1, BATCH, SIZE), output.detach()[:-1]]).double()
     membrane = tableau._replace(
-        A=((tableau.A[-1][-1],),), b=(1.0,), r=(0.0,), c=(1.0,), delay=0,
-        zeroed=(False,), detached=(False,),
+        A=((tableau.A[-1][-1],),),
+        b=(1.0,),
+        r=(0.0,),
+        c=(1.0,),
+        delay=0,
+        zeroed=(False,),
+        detached=(False,),
     )
     resets = scan(membrane, None, -impulses * detached.threshold(), rest(membrane, impulses[0]))
     potential = scan(without, None, free, rest(without, free[0])).output + resets.output
