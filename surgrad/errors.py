@@ -13,8 +13,8 @@ class SurgradError(Exception):
         fix: what to do about it.
 
     Example:
-        >>> print(ShapeError("spikes", got="shape (3,)", expected="(time, batch, 64)", fix="add the axes"))
-        spikes: got shape (3,), expected (time, batch, 64). Fix: add the axes
+        >>> print(ShapeError("spikes", got="shape (3,)", expected="(time, 3)", fix="add an axis"))
+        spikes: got shape (3,), expected (time, 3). Fix: add an axis
     """
 
     def __init__(

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
-from typing import TypeAlias
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from surgrad.errors import EventError, ShapeError
-
-Array: TypeAlias = "Tensor | np.ndarray | Sequence[float] | Sequence[int]"
+from surgrad._rows import (
+    Array,
+    bins_of,
+    bounds_of,
+    check_parts,
+    column,
+    compress,
+    lengths_of,
+    pointers,
+    same_size,
+    segments,
+    sites_of,
+    sizes_of,
+    whole,
+)
+from surgrad.errors import ShapeError
 
 
 class SpikeTrain:
@@ -20,7 +32,8 @@ class SpikeTrain:
 
     Row `sample * time + step` holds the unit indices of the spikes that a sample emits in a step,
     in ascending order; a unit that spikes twice in a step stands there twice. Nothing dense is
-    kept. Build one with `from_events`, `from_times`, `from_dense` or `cat`.
+    kept. Build one with `from_events`, `from_times`, `from_dense` or `cat`, which drop the spikes
+    that lie in the padding, at or beyond the length of their sample.
 
     Attributes:
         indptr: int64 `(batch * time + 1,)`, where each row begins in `indices`.
@@ -50,19 +63,11 @@ class SpikeTrain:
         features: Sequence[int],
         lengths: Tensor | None = None,
     ) -> None:
-        self.indptr, self.indices = indptr, indices
-        self.time, self.batch, self.features = time, batch, tuple(features)
-        self.lengths = lengths
-        if indptr.shape != (batch * time + 1,):
-            raise ShapeError(
-                "indptr of a SpikeTrain",
-                got=f"shape {tuple(indptr.shape)}",
-                expected=f"({batch * time + 1},), one more than batch × time = {batch} × {time}",
-            )
-        if lengths is not None and lengths.shape != (batch,):
-            raise ShapeError(
-                "lengths of a SpikeTrain", got=f"shape {tuple(lengths.shape)}", expected=f"({batch},)"
-            )
+        self.time, self.batch, self.features = sizes_of(time, batch, features)
+        self.indptr, self.indices, self.lengths = indptr, indices, lengths
+        check_parts("indptr", indptr, torch.int64, self.batch * self.time + 1)
+        check_parts("indices", indices, torch.int32, indices.numel())
+        check_parts("lengths", lengths, torch.int64, self.batch)
 
     @classmethod
     def from_events(
@@ -88,30 +93,22 @@ class SpikeTrain:
             lengths: the valid steps of each sample.
 
         Raises:
-            EventError: if an index is out of range or not a whole number, or the arrays differ in length.
+            EventError: if an index is out of range or not whole, or the arrays differ in length.
+            ShapeError: if an axis is negative or the lengths do not fit.
         """
-        units_total = prod(features)
-        step = _indices(steps, "steps", time)
-        unit = _indices(units, "units", units_total)
-        sample = torch.zeros_like(step) if samples is None else _indices(samples, "samples", batch)
-        if not len(step) == len(unit) == len(sample):
-            raise EventError(
-                "steps, units and samples",
-                got=f"{len(step)}, {len(unit)} and {len(sample)} entries",
-                expected="one of each per spike",
-            )
-        key = (sample * time + step) * units_total + unit
-        key = key.sort().values
-        rows = torch.div(key, max(units_total, 1), rounding_mode="floor")
-        counts = torch.bincount(rows, minlength=batch * time)
-        return cls(
-            _indptr(counts),
-            (key - rows * units_total).int(),
-            time=time,
-            batch=batch,
-            features=features,
-            lengths=None if lengths is None else _lengths(lengths, batch, time),
-        )
+        time, batch, features = sizes_of(time, batch, features)
+        step, unit = whole(steps, "steps", time), whole(units, "units", prod(features))
+        sample = None if samples is None else whole(samples, "samples", batch)
+        same_size(steps=step, units=unit, samples=sample)
+        if sample is None:
+            sample = whole(torch.zeros_like(step), "samples", batch)
+        steps_valid = None
+        if lengths is not None:
+            steps_valid = lengths_of(lengths, batch, time).to(step.device)
+            kept = step < steps_valid[sample]
+            step, unit, sample = step[kept], unit[kept], sample[kept]
+        parts = compress(sample * time + step, unit, batch * time, prod(features))
+        return cls(*parts, time=time, batch=batch, features=features, lengths=steps_valid)
 
     @classmethod
     def from_times(
@@ -129,34 +126,33 @@ class SpikeTrain:
         """From continuous spike times, binned: step `n` holds the spikes in `[n dt, (n+1) dt)`.
 
         Args:
-            times: seconds from the start of the sample. Spikes at or after `time * dt` are dropped.
-            units: as in `from_events`, like `samples`, `time`, `features`, `batch` and `lengths`.
+            times: of each spike, in seconds from the start of its sample.
+                Those at or after `time * dt` are dropped.
+            units: its unit, an index into the flattened features.
+            samples: its sample in `[0, batch)`; all 0 if left out.
             dt: the width of a step in seconds.
+            time: the number of steps.
+            features: the shape of the units.
+            batch: the number of samples.
+            lengths: the valid steps of each sample.
 
         Raises:
             EventError: if a time is negative or not finite, or as in `from_events`.
+            ArgumentError: if `dt` is not positive.
 
         Example:
-            >>> SpikeTrain.from_times([0.0, 0.0015], [0, 1], dt=1e-3, time=3, features=(2,)).events()[0]
+            >>> train = SpikeTrain.from_times([0, 15e-4], [0, 1], dt=1e-3, time=3, features=(2,))
+            >>> train.events()[0]
             tensor([0, 1])
         """
-        seconds = torch.as_tensor(times).double()
-        bad = ~torch.isfinite(seconds) | (seconds < 0)
-        if bad.any():
-            raise EventError(
-                "spike times",
-                got=f"{seconds[bad][0].item()} at position {int(bad.nonzero()[0])}",
-                expected="finite seconds, zero or more",
-                fix="drop these events, or check the unit of the recording",
-            )
-        # a millionth of a step forgives times that were computed as n * dt
-        steps = torch.floor(seconds / dt + 1e-6).long()
+        steps, unit = bins_of(times, dt), column(units, "units")
+        sample = None if samples is None else column(samples, "samples")
+        same_size(times=steps, units=unit, samples=sample)
         inside = steps < time
-        samples = None if samples is None else torch.as_tensor(samples)[inside]
         return cls.from_events(
             steps[inside],
-            torch.as_tensor(units)[inside],
-            samples,
+            unit[inside],
+            None if sample is None else sample[inside],
             time=time,
             features=features,
             batch=batch,
@@ -165,58 +161,35 @@ class SpikeTrain:
 
     @classmethod
     def from_dense(cls, dense: Tensor, lengths: Array | None = None) -> SpikeTrain:
-        """From a tensor of spike counts, `(time, batch, *features)`.
+        """From spike counts, `(time, batch, *features)`; no gradient flows back to them.
 
         Raises:
             ShapeError: if an axis is missing.
             EventError: if an entry is not a whole number of spikes.
         """
-        if dense.dim() < 3:
-            raise ShapeError(
-                "dense spikes",
-                got=f"shape {tuple(dense.shape)}",
-                expected="(time, batch, *features)",
-                fix="add the missing axis with unsqueeze",
-            )
-        counts = dense.detach().flatten(2)
-        if not ((counts >= 0) & (counts == counts.round())).all():
-            raise EventError(
-                "dense spikes", got="an entry that is not a whole number", expected="0, 1, 2, …"
-            )
-        step, sample, unit = counts.nonzero(as_tuple=True)
-        repeats = counts[step, sample, unit].long()
-        step, sample, unit = (index.repeat_interleave(repeats) for index in (step, sample, unit))
-        time, batch = dense.shape[:2]
+        step, unit, sample, (time, batch, *features) = sites_of(dense)
         return cls.from_events(
-            step,
-            unit,
-            sample,
-            time=time,
-            batch=batch,
-            features=dense.shape[2:],
-            lengths=lengths,
+            step, unit, sample, time=time, batch=batch, features=features, lengths=lengths
         )
 
     @classmethod
     def cat(cls, trains: Sequence[SpikeTrain]) -> SpikeTrain:
         """One batch from several, in order; shorter ones are padded and get `lengths`."""
-        if not trains:
-            raise EventError("SpikeTrain.cat", got="no spike train", expected="at least one")
-        features = trains[0].features
-        for train in trains:
-            if train.features != features:
-                raise ShapeError(
-                    "features of the spike trains to join", got=train.features, expected=features
-                )
+        shapes = {train.features for train in trains}
+        if len(shapes) != 1:
+            raise ShapeError(
+                "features of the spike trains to join",
+                got=" and ".join(map(str, shapes)) or "no spike train",
+                expected="one shape",
+            )
         time = max(train.time for train in trains)
         ragged = any(train.lengths is not None or train.time != time for train in trains)
-        padded = [train.pad(time) for train in trains]
         return cls(
-            _indptr(torch.cat([train.indptr.diff() for train in padded])),
+            pointers(torch.cat([train.pad(time).indptr.diff() for train in trains])),
             torch.cat([train.indices for train in trains]),
             time=time,
             batch=sum(train.batch for train in trains),
-            features=features,
+            features=trains[0].features,
             lengths=torch.cat([train.valid for train in trains]) if ragged else None,
         )
 
@@ -242,6 +215,11 @@ class SpikeTrain:
             return self.lengths
         return torch.full((self.batch,), self.time, dtype=torch.long, device=self.device)
 
+    @property
+    def _grid(self) -> Tensor:
+        """The number of spikes in each row, `(batch, time)`."""
+        return self.indptr.diff().view(self.batch, self.time)
+
     def __len__(self) -> int:
         return self.time
 
@@ -249,7 +227,7 @@ class SpikeTrain:
         return f"SpikeTrain(shape={self.shape}, spikes={len(self.indices)})"
 
     def events(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Step, unit and sample of each spike, int64, ordered by sample and step."""
+        """Step, unit and sample of each spike, int64, ordered by sample, step and unit."""
         rows = torch.arange(self.batch * self.time, device=self.device)
         row = rows.repeat_interleave(self.indptr.diff())
         return row % max(self.time, 1), self.indices.long(), row // max(self.time, 1)
@@ -257,7 +235,7 @@ class SpikeTrain:
     def to_dense(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """Spike counts `(time, batch, *features)`."""
         step, unit, sample = self.events()
-        dense = torch.zeros(self.time * self.batch * self.units, dtype=dtype, device=self.device)
+        dense = torch.zeros(prod(self.shape), dtype=dtype, device=self.device)
         flat = (step * self.batch + sample) * self.units + unit
         dense.index_add_(0, flat, torch.ones((), dtype=dtype, device=self.device).expand(len(flat)))
         return dense.view(self.shape)
@@ -274,156 +252,80 @@ class SpikeTrain:
         return len(self.indices) / sites if sites else 0.0
 
     def __getitem__(self, steps: slice) -> SpikeTrain:
-        """The steps of a slice; lengths shrink with it.
-
-        Example:
-            >>> train = SpikeTrain.from_events([0, 2], [1, 0], time=3, features=(2,))
-            >>> train[1:3].to_dense()[:, 0]
-            tensor([[0., 0.],
-                    [1., 0.]])
-        """
-        if not isinstance(steps, slice):
-            raise ShapeError(
-                "SpikeTrain index",
-                got=repr(steps),
-                expected="a slice of time steps",
-                fix="use train[a:b] for time and train.select([...]) for samples",
-            )
-        start, stop, stride = steps.indices(self.time)
-        if stride != 1:
-            raise ShapeError("step of a time slice", got=stride, expected=1)
-        stop = max(start, stop)
-        rows = self.indptr.diff().view(self.batch, self.time)[:, start:stop]
-        begins = self.indptr[:-1].view(self.batch, self.time)[:, start:stop]
-        first = begins[:, 0] if stop > start else torch.zeros_like(rows.sum(1))
-        return SpikeTrain(
-            _indptr(rows.reshape(-1)),
-            _segments(self.indices, first, rows.sum(1)),
+        """The steps of a slice, `train[a:b]`; lengths shrink with it."""
+        start, stop = bounds_of(steps, self.time)
+        rows, skipped = self._grid[:, start:stop], self._grid[:, :start].sum(1)
+        return self._replace(
+            indptr=pointers(rows),
+            indices=segments(self.indices, self._starts + skipped, rows.sum(1)),
             time=stop - start,
-            batch=self.batch,
-            features=self.features,
             lengths=None if self.lengths is None else (self.lengths - start).clamp(0, stop - start),
         )
 
     def select(self, samples: Array) -> SpikeTrain:
         """The given samples, in the given order."""
-        index = _indices(samples, "samples", self.batch).to(self.device)
-        rows = self.indptr.diff().view(self.batch, self.time)[index]
-        starts = self.indptr[: self.batch * self.time + 1][:: max(self.time, 1)][index]
-        return SpikeTrain(
-            _indptr(rows.reshape(-1)),
-            _segments(self.indices, starts, rows.sum(1)),
-            time=self.time,
+        index = whole(samples, "samples", self.batch).to(self.device)
+        rows = self._grid[index]
+        return self._replace(
+            indptr=pointers(rows),
+            indices=segments(self.indices, self._starts[index], rows.sum(1)),
             batch=len(index),
-            features=self.features,
             lengths=None if self.lengths is None else self.lengths[index],
         )
 
     def pad(self, time: int) -> SpikeTrain:
-        """The same spikes in `time` steps, which is no fewer than now; the new ones are not valid."""
+        """The same spikes in more steps, `time` in all; the new ones are not valid."""
+        if time < self.time:
+            raise ShapeError(
+                "time", got=time, expected=f"{self.time} or more", fix="cut with train[:n]"
+            )
         if time == self.time:
             return self
-        rows = self.indptr.diff().view(self.batch, self.time)
-        rows = torch.nn.functional.pad(rows, (0, time - self.time))
-        return SpikeTrain(
-            _indptr(rows.reshape(-1)),
-            self.indices,
-            time=time,
-            batch=self.batch,
-            features=self.features,
-            lengths=self.valid,
-        )
+        rows = torch.nn.functional.pad(self._grid, (0, time - self.time))
+        return self._replace(indptr=pointers(rows), time=time, lengths=self.valid)
 
     def reshape(self, *features: int) -> SpikeTrain:
         """The same spikes with the units in another shape, e.g. `reshape(train.units)`."""
-        if prod(features) != self.units:
+        if min(features, default=-1) < 0 or prod(features) != self.units:
             raise ShapeError("features", got=features, expected=f"{self.units} units in all")
-        return SpikeTrain(
-            self.indptr,
-            self.indices,
-            time=self.time,
-            batch=self.batch,
-            features=features,
-            lengths=self.lengths,
-        )
+        return self._replace(features=features)
 
     def clip(self) -> SpikeTrain:
         """At most one spike per unit and step."""
         step, unit, sample = self.events()
-        key = (sample * self.time + step) * self.units + unit
-        first = torch.ones_like(key, dtype=torch.bool)
-        first[1:] = key[1:] != key[:-1]
-        return SpikeTrain.from_events(
-            step[first],
-            unit[first],
-            sample[first],
-            time=self.time,
-            batch=self.batch,
-            features=self.features,
-            lengths=self.lengths,
-        )
+        row = sample * self.time + step
+        first = torch.ones_like(row, dtype=torch.bool)
+        first[1:] = (row[1:] != row[:-1]) | (unit[1:] != unit[:-1])
+        counts = torch.bincount(row[first], minlength=self.batch * self.time)
+        return self._replace(indptr=pointers(counts), indices=self.indices[first])
 
     def to(self, device: torch.device | str) -> SpikeTrain:
         """The same spikes on another device."""
-        return self._with(lambda tensor: tensor.to(device))
+        return self._map(lambda tensor: tensor.to(device))
 
     def pin_memory(self) -> SpikeTrain:
         """The same spikes in page-locked memory."""
-        return self._with(lambda tensor: tensor.pin_memory())
-
-    def _with(self, move) -> SpikeTrain:
-        return SpikeTrain(
-            move(self.indptr),
-            move(self.indices),
-            time=self.time,
-            batch=self.batch,
-            features=self.features,
-            lengths=None if self.lengths is None else move(self.lengths),
-        )
+        return self._map(lambda tensor: tensor.pin_memory())
 
     def equal(self, other: SpikeTrain) -> bool:
         """Whether both hold the same spikes, shape and valid steps."""
-        return (
-            self.shape == other.shape
-            and torch.equal(self.indptr, other.indptr)
-            and torch.equal(self.indices, other.indices)
-            and torch.equal(self.valid, other.valid)
+        return self.shape == other.shape and all(
+            torch.equal(getattr(self, part), getattr(other, part))
+            for part in ("indptr", "indices", "valid")
         )
 
+    @property
+    def _starts(self) -> Tensor:
+        """Where each sample begins in `indices`, `(batch,)`."""
+        return pointers(self._grid.sum(1))[:-1]
 
-def _indices(values: Array, name: str, limit: int) -> Tensor:
-    tensor = torch.as_tensor(values)
-    if tensor.numel() == 0:
-        return tensor.long().reshape(-1)
-    if tensor.dim() != 1:
-        raise EventError(name, got=f"shape {tuple(tensor.shape)}", expected="one entry per spike")
-    whole = tensor.long()
-    bad = (whole != tensor) | (whole < 0) | (whole >= limit)
-    if bad.any():
-        at = int(bad.nonzero()[0])
-        raise EventError(
-            name, got=f"{tensor[at].item()} at position {at}", expected=f"whole numbers in [0, {limit})"
+    def _replace(self, **changes: Any) -> SpikeTrain:
+        kept = {name: getattr(self, name) for name in self.__slots__}
+        return SpikeTrain(**(kept | changes))
+
+    def _map(self, move: Callable[[Tensor], Tensor]) -> SpikeTrain:
+        return self._replace(
+            indptr=move(self.indptr),
+            indices=move(self.indices),
+            lengths=None if self.lengths is None else move(self.lengths),
         )
-    return whole
-
-
-def _lengths(values: Array, batch: int, time: int) -> Tensor:
-    tensor = torch.as_tensor(values).long()
-    if tensor.shape != (batch,) or ((tensor < 0) | (tensor > time)).any():
-        raise ShapeError(
-            "lengths",
-            got=f"{tuple(tensor.shape)} values up to {int(tensor.max()) if tensor.numel() else 0}",
-            expected=f"({batch},) values in [0, {time}]",
-        )
-    return tensor
-
-
-def _indptr(counts: Tensor) -> Tensor:
-    return torch.nn.functional.pad(counts.long().cumsum(0), (1, 0))
-
-
-def _segments(values: Tensor, starts: Tensor, counts: Tensor) -> Tensor:
-    """The concatenation of `values[start : start + count]`."""
-    ends = counts.cumsum(0)
-    offsets = (starts - ends + counts).repeat_interleave(counts)
-    return values[offsets + torch.arange(int(counts.sum()), device=values.device)]
