@@ -17,7 +17,7 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 def build() -> tuple[int, str]:
     """The exit status, and all that the builder said."""
-    path = os.pathsep.join([str(ROOT / "tools" / "site"), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(ROOT / "tools" / "pages"), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, "-m", "zensical", "build", "--strict", "--clean"],
         cwd=ROOT,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import sys
 from pathlib import Path
 
 import build_docs
@@ -15,7 +14,6 @@ from blocks import blocks
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
-sys.path.insert(0, str(ROOT / "tools" / "site"))
 
 
 def names(pages: list[Path]) -> list[str]:
