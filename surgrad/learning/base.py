@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple, Protocol
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -98,7 +99,7 @@ def spiking_counts(net: Sequential, record: Record) -> list[Tensor]:
     return [layer["counts"] for neuron, layer in pairs if neuron.spiking]
 
 
-class Rule(Protocol):
+class Rule(ABC):
     """A way of assigning credit.
 
     Attributes:
@@ -107,9 +108,10 @@ class Rule(Protocol):
         exact_when: where that holds, in a few words.
     """
 
-    exact: ClassVar[Literal["surrogate", "event"] | None]
-    exact_when: ClassVar[str]
+    exact: ClassVar[Literal["surrogate", "event"] | None] = None
+    exact_when: ClassVar[str] = "never"
 
+    @abstractmethod
     def gradients(self, net: Sequential, batch: tuple, loss: Loss | Objective) -> Result:
         """Add the gradient of a batch to `p.grad` of all the network's parameters.
 
@@ -121,4 +123,3 @@ class Rule(Protocol):
         Returns:
             the loss and what is needed to report on the batch.
         """
-        ...

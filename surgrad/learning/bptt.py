@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from surgrad.errors import ArgumentError
-from surgrad.learning.base import Batch, Result, evaluate, spiking_counts
+from surgrad.learning.base import Batch, Result, Rule, evaluate, spiking_counts
 from surgrad.network import Record, Sequential, State
 from surgrad.objectives import Loss, Objective, as_objective
 
 
 @dataclass(frozen=True)
-class BPTT:
+class BPTT(Rule):
     r"""Back-propagation through time of the network with its surrogate derivative.
 
     The network is unrolled over all steps and differentiated; memory grows as O(NT).
@@ -34,12 +33,12 @@ class BPTT:
     References: Neftci, Mostafa & Zenke 2019, section III.
     """
 
-    exact: ClassVar[Literal["surrogate"]] = "surrogate"
-    exact_when: ClassVar[str] = "always"
+    exact = "surrogate"
+    exact_when = "always"
 
     def gradients(self, net: Sequential, batch: tuple, loss: Loss | Objective) -> Result:
         """See `Rule.gradients`."""
-        objective, full = as_objective(loss), Batch.of(batch, net)
+        objective, full = as_objective(loss, net.dt), Batch.of(batch, net)
         record = Record("counts")
         output, _ = net.run(full.inputs, lengths=full.lengths, record=record)
         counts = spiking_counts(net, record)
@@ -49,7 +48,7 @@ class BPTT:
 
 
 @dataclass(frozen=True)
-class TruncatedBPTT:
+class TruncatedBPTT(Rule):
     r"""Back-propagation through time within windows of `window` steps.
 
     State passes from window to window, its gradient does not. Any loss will do: a first pass
@@ -68,8 +67,7 @@ class TruncatedBPTT:
 
     window: int = 50
 
-    exact: ClassVar[Literal["surrogate"] | None] = None
-    exact_when: ClassVar[str] = "the window is at least as long as the sequence"
+    exact_when = "the window is at least as long as the sequence"
 
     def __post_init__(self) -> None:
         if self.window < 1:
@@ -79,7 +77,7 @@ class TruncatedBPTT:
 
     def gradients(self, net: Sequential, batch: tuple, loss: Loss | Objective) -> Result:
         """See `Rule.gradients`."""
-        objective, full = as_objective(loss), Batch.of(batch, net)
+        objective, full = as_objective(loss, net.dt), Batch.of(batch, net)
         buffers = [buffer.clone() for buffer in net.buffers()]
         random = torch.get_rng_state()
         with torch.no_grad():

@@ -38,7 +38,7 @@ class Bounded(nn.Module):
 
     Example:
         >>> tau = Bounded("tau_mem", 20e-3, 1e-4, 10.0, learn=True)
-        >>> round(float(tau()), 6)
+        >>> round(tau().item(), 6)
         0.02
     """
 
