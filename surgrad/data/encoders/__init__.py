@@ -3,13 +3,16 @@
 Every encoder is a function to a `SpikeTrain`; what is random takes a `torch.Generator`.
 """
 
+from surgrad.data.encoders.cochlea import Ear, cochlea
 from surgrad.data.encoders.delta import delta, level_crossing, on_off
 from surgrad.data.encoders.latency import at_times, latency, log_latency
 from surgrad.data.encoders.poisson import poisson, poisson_steps, regular
 from surgrad.data.encoders.population import population_latency, population_rate, tuning
 
 __all__ = [
+    "Ear",
     "at_times",
+    "cochlea",
     "delta",
     "latency",
     "level_crossing",
