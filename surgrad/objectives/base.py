@@ -159,7 +159,7 @@ class StepLoss(Loss):
 
     @abstractmethod
     def weights(self, targets: Tensor, lengths: Tensor) -> Tensor:
-        """`w`, `(time, batch)`, from targets with a time axis; zero in the padding."""
+        """`w`, float64 `(time, batch)`, from targets with a time axis; zero in the padding."""
 
     @abstractmethod
     def terms(self, output: Tensor, targets: Tensor) -> Tensor:
@@ -188,7 +188,7 @@ class LabelledSteps(StepLoss):
     def weights(self, targets: Tensor, lengths: Tensor) -> Tensor:
         """One over the number of labelled steps that count."""
         counts = self.counted(targets.shape[0], lengths) & (targets >= 0)
-        return counts / _total(counts)
+        return counts.double() / _total(counts)
 
     @abstractmethod
     def counted(self, time: int, lengths: Tensor) -> Tensor:

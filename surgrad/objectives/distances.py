@@ -70,6 +70,8 @@ class VanRossum(Timed):
     def squared(self, difference: Tensor) -> Tensor:
         """The squared distance of each sample, `(batch,)`, from `S - S*`, `(time, batch, ...)`."""
         w = difference.flatten(2)
+        if not w.numel():
+            return w.sum((0, 2))
         size = 2 * len(w)
         lags = torch.arange(len(w), device=w.device, dtype=w.dtype) * self.step
         both = torch.cat(

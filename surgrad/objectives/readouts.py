@@ -153,7 +153,7 @@ class MeanSquaredError(StepLoss):
     def weights(self, targets: Tensor, lengths: Tensor) -> Tensor:
         """One over the number of valid steps."""
         counts = within(targets.shape[0], lengths)
-        return counts / counts.sum().clamp(min=1)
+        return counts.double() / counts.sum().clamp(min=1)
 
     def terms(self, output: Tensor, targets: Tensor) -> Tensor:
         """The squared error of each step, the mean over its units."""
