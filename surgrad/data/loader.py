@@ -43,7 +43,7 @@ def loader(
         >>> [labels.tolist() for _, labels in loader(samples, 2)]
         [[0, 1], [2, 3], [4]]
     """
-    if not isinstance(batch_size, int) or batch_size < 1:
+    if type(batch_size) is not int or batch_size < 1:
         raise ArgumentError("batch_size", got=batch_size, expected="a whole number, 1 or more")
     if not len(samples):
         raise ArgumentError("samples to load", got="none", expected="at least one")

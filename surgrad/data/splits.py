@@ -50,7 +50,7 @@ def stratified_split(labels: Tensor, fractions: Sequence[float], seed: int) -> l
         >>> [sorted((part >= 2).tolist()) for part in parts]
         [[False, True], [False, True]]
     """
-    if min(fractions, default=0) <= 0 or abs(sum(fractions) - 1) > 1e-9:
+    if not (all(part > 0 for part in fractions) and abs(sum(fractions) - 1) <= 1e-9):
         raise ArgumentError("fractions", got=tuple(fractions), expected="positive, with sum 1")
     generator = torch.Generator().manual_seed(seed)
     parts: list[list[Tensor]] = [[] for _ in fractions]
