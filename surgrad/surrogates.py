@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from numbers import Real
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,8 +30,8 @@ class SurrogateDerivative:
         name: the row's key.
         derivative: `h(v, k)`, what replaces the derivative of the step.
         primitive: `∫h dv`, what a soft network computes (up to `area`).
-        area: `∫h` over the whole line as a function of `k`; infinite for rows such as the straight-through one.
-        support: the half-width beyond which `h` is exactly zero, as a function of `k`; infinite otherwise.
+        area: `∫h` over the whole line as a function of `k`; infinite for the straight-through row.
+        support: the half-width beyond which `h` is exactly zero, as a function of `k`, or infinite.
         source: where it comes from.
         scale: `k`.
         gain: a factor on `h` (the damping γ of Bellec et al. 2018).
@@ -48,13 +50,18 @@ class SurrogateDerivative:
     scale: float
     gain: float = 1.0
 
-    def __call__(self, scale: float | None = None, *, gain: float | None = None) -> SurrogateDerivative:
+    def __call__(
+        self, scale: float | None = None, *, gain: float | None = None
+    ) -> SurrogateDerivative:
         """The same row with another `scale` or `gain`, both positive."""
         for name, value in (("scale", scale), ("gain", gain)):
-            if value is not None and not (0 < value < math.inf):
+            if value is None:
+                continue
+            number = isinstance(value, Real) and not isinstance(value, bool)
+            if not number or not 0 < float(value) < math.inf:
                 raise ArgumentError(
                     f"{name} of the surrogate derivative {self.name}",
-                    got=value,
+                    got=repr(value),
                     expected="a positive number",
                     fix=f"leave it out for the default {getattr(self, name)}",
                 )
@@ -63,6 +70,13 @@ class SurrogateDerivative:
             scale=self.scale if scale is None else float(scale),
             gain=self.gain if gain is None else float(gain),
         )
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        # the curves of the table have no names to be pickled by, their row has
+        row = TABLE.get(self.name)
+        if row is not None and row(self.scale, gain=self.gain) == self:
+            return _of_row, (self.name, self.scale, self.gain)
+        return super().__reduce__()
 
     def h(self, v: Tensor) -> Tensor:
         """The surrogate derivative at `v = U - ϑ`, of the shape and dtype of `v`."""
@@ -81,6 +95,10 @@ class SurrogateDerivative:
     def half_width(self) -> float:
         """`h(v) = 0` for `|v|` beyond this, possibly infinite."""
         return self.support(self.scale)
+
+
+def _of_row(name: str, scale: float, gain: float) -> SurrogateDerivative:
+    return lookup(name)(scale, gain=gain)
 
 
 def _normal(z: Tensor) -> Tensor:
@@ -108,6 +126,10 @@ def _fast(z: Tensor) -> Tensor:
     return (1 + z.abs()) ** -1
 
 
+def _fast_integral(z: Tensor) -> Tensor:
+    return torch.where(z < 0, _fast(z), 2 - _fast(z))
+
+
 # the side lobes of the multi-Gaussian: height, width in units of the central one (Yin et al. 2021)
 _LOBE, _WIDTH = 0.15, 6.0
 
@@ -133,7 +155,7 @@ def _unit_width(k: float) -> float:
 fast_sigmoid = SurrogateDerivative(
     "fast_sigmoid",
     lambda v, k: _fast(k * v) ** 2,
-    lambda v, k: (1 + k * v * _fast(k * v)) / k,
+    lambda v, k: _fast_integral(k * v) / k,
     lambda k: 2 / k,
     _everywhere,
     "Zenke & Ganguli 2018 (SuperSpike); scale 100 in the tutorials of Neftci et al. 2019",
@@ -142,7 +164,7 @@ fast_sigmoid = SurrogateDerivative(
 rescaled_fast_sigmoid = SurrogateDerivative(
     "rescaled_fast_sigmoid",
     lambda v, k: k / 2 * _fast(k * v) ** 2,
-    lambda v, k: (1 + k * v * _fast(k * v)) / 2,
+    lambda v, k: _fast_integral(k * v) / 2,
     lambda _: 1.0,
     _everywhere,
     "the fast sigmoid with unit area, as the normalised variants of Zenke & Vogels 2021",
@@ -178,7 +200,7 @@ triangle = SurrogateDerivative(
 )
 boxcar = SurrogateDerivative(
     "boxcar",
-    lambda v, k: ((-0.5 < k * v) & (k * v <= 0.5)).to(v.dtype),
+    lambda v, k: ((k * v > -0.5) & (k * v <= 0.5)).to(v.dtype),
     lambda v, k: ((k * v).clamp(-0.5, 0.5) + 0.5) / k,
     lambda k: 1 / k,
     lambda k: 0.5 / k,
@@ -245,7 +267,7 @@ spike_train = SurrogateDerivative(
     lambda v, k: v.clamp(min=0),
     _everywhere,
     _everywhere,
-    "Gardner, Sporea & Grüning 2015: the spike train stands for its own derivative. The scale has no effect",
+    "Gardner, Sporea & Grüning 2015: the spike is its own derivative. The scale has no effect",
     1.0,
 )
 escape_noise = SurrogateDerivative(

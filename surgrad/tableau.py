@@ -103,25 +103,34 @@ class Tableau(NamedTuple):
             the input has begun to act.
         """
         with torch.no_grad():
-            exact = self.map(lambda entry: entry.double())
-            one = torch.ones((), dtype=torch.float64)
-            x = [combine((entry,), (one,)) for entry in exact.b]
-            silent = torch.zeros((), dtype=torch.float64)
-            response = []
-            for _ in range(steps):
-                response.append(exact.membrane(x))
-                x = exact._replace(r=(0.0,) * self.order).advance(x, silent, silent)
-            return torch.stack(torch.broadcast_tensors(*response))
+            carry, x, c = self._dense()
+            # the first 1, 2, 4, ... steps at once: x[m + n] = A^m x[n]
+            while len(x) < steps:
+                x = torch.cat([x, torch.einsum("ij...,nj...->ni...", carry, x)])
+                carry = torch.einsum("ij...,jk...->ik...", carry, carry)
+            return torch.einsum("i...,ni...->n...", c, x[:steps])
 
     def memory(self, fraction: float = 1e-3, longest: int = 100_000) -> int:
-        """The steps until the post-synaptic potential has fallen to `fraction` of its peak."""
+        """The steps until the post-synaptic potential stays within `fraction` of its peak."""
         steps = 64
-        while steps < longest:
-            response = self.kernel(steps).abs().reshape(steps, -1)
-            if (response[-1] <= fraction * response.amax(0)).all():
-                break
+        while True:
+            response = self.kernel(min(steps, longest)).abs()
+            if not response.isfinite().all():
+                return longest
+            loud = (response > fraction * response.amax(0)).reshape(len(response), -1).any(1)
+            heard = int(loud.nonzero()[-1]) + 1 if loud.any() else 1
+            # an oscillation is near zero at times, so the last half must be quiet
+            if heard <= steps // 2 or steps >= longest:
+                return heard
             steps *= 2
-        return min(steps, longest)
+
+    def _dense(self) -> tuple[Tensor, Tensor, Tensor]:
+        """`A (K, K, *features)`, `b (1, K, *features)` and `c (K, *features)` in float64."""
+        entries = [*(entry for row in self.A for entry in row), *self.b, *self.c]
+        device = next((entry.device for entry in entries if isinstance(entry, Tensor)), None)
+        exact = [torch.as_tensor(entry, dtype=torch.float64, device=device) for entry in entries]
+        parts = torch.stack(torch.broadcast_tensors(*exact)).unflatten(0, (-1, self.order))
+        return parts[:-2], parts[-2:-1], parts[-1]
 
 
 def combine(weights: tuple[Entry, ...], values: list[Tensor] | tuple[Tensor, ...]) -> Tensor:
