@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import torch
+from pydantic import model_validator
 from torch import Tensor
 
 from surgrad.data.base import Info, Samples, Splits
 from surgrad.data.encoders import latency, poisson
 from surgrad.data.spec import About, Count, DataSpec, NotNegative, Positive
 from surgrad.data.splits import stratified_split
+from surgrad.errors import ArgumentError
 from surgrad.events import SpikeTrain
 from surgrad.extras import need
 
@@ -23,7 +25,7 @@ class Digits(DataSpec, frozen=True):
             or `poisson`, at `max_rate x`.
         time: the number of steps.
         dt: the width of a step in seconds.
-        t_max: when the palest ink would fire, in seconds.
+        t_max: when the palest ink would fire, in seconds; two thirds of the sample if left out.
         max_rate: the rate of the darkest pixel, in Hz.
 
     Example:
@@ -44,8 +46,18 @@ class Digits(DataSpec, frozen=True):
     encoding: Literal["latency", "poisson"] = "latency"
     time: Count = 60
     dt: Positive = 1e-3
-    t_max: NotNegative = 40e-3
+    t_max: NotNegative | None = None
     max_rate: Positive = 100.0
+
+    @model_validator(mode="after")
+    def _window(self) -> Digits:
+        if self.t_max is not None and self.t_max > (self.time - 0.999) * self.dt:
+            raise ArgumentError(
+                "t_max",
+                got=f"{self.t_max:g} s",
+                expected=f"a time before the sample ends at time · dt = {self.time * self.dt:g} s",
+            )
+        return self
 
     def load(self) -> Splits:
         """A stratified split of 60, 20 and 20 %, drawn with `split_seed`."""
@@ -70,7 +82,8 @@ class Digits(DataSpec, frozen=True):
 
     def _encode(self, images: Tensor) -> SpikeTrain:
         if self.encoding == "latency":
-            return latency(images, time=self.time, dt=self.dt, t_max=self.t_max)
+            t_max = 2 * self.time // 3 * self.dt if self.t_max is None else self.t_max
+            return latency(images, time=self.time, dt=self.dt, t_max=t_max)
         generator = torch.Generator().manual_seed(self.split_seed)
         rates = self.max_rate * images
         return poisson(rates, time=self.time, dt=self.dt, generator=generator)

@@ -34,7 +34,8 @@ def mackey_glass(
     .. math:: \dot x = \beta \frac{x(t-\tau)}{1 + x(t-\tau)^{n}} - \gamma x
 
     Integrated by the classical fourth-order Runge-Kutta method, with cubic Hermite interpolation
-    of the delayed value where it falls between two steps.
+    of the delayed value where it falls between two steps. The constant past leaves kinks in the
+    solution at whole delays; where they fall between two steps, the order of the error is two.
 
     Args:
         length: the number of values.

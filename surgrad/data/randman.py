@@ -14,6 +14,7 @@ from surgrad.data.encoders import at_times, checks
 from surgrad.data.spec import About, Count, DataSpec, Positive
 from surgrad.data.splits import stratified_split
 from surgrad.errors import ArgumentError
+from surgrad.events import SpikeTrain
 
 PRECISION = 1e-3
 MAX_TERMS = 1000
@@ -133,9 +134,7 @@ class Randman(DataSpec, frozen=True):
         places = torch.cat([self._times(generator) for _ in range(self.classes)])
         # the last moment of the window belongs to the last step, not the one after it
         window = self.spread * self.time * self.dt * (1 - 1e-4)
-        train = at_times(
-            window * places, torch.ones_like(places).bool(), time=self.time, dt=self.dt
-        )
+        train = self._encode(window * places)
         labels = torch.arange(self.classes).repeat_interleave(self.samples)
         order = torch.randperm(len(labels), generator=generator)
         samples, labels = Samples(train, labels).subset(order), labels[order]
@@ -155,6 +154,19 @@ class Randman(DataSpec, frozen=True):
             licence=self.ABOUT.licence,
         )
         return self.splits(parts, info)
+
+    def _encode(self, times: Tensor) -> SpikeTrain:
+        step, unit, sample = at_times(
+            times, torch.ones_like(times).bool(), time=self.time, dt=self.dt
+        ).events()
+        return SpikeTrain.from_events(
+            step,
+            unit // self.spikes,
+            sample,
+            time=self.time,
+            features=(self.units,),
+            batch=len(times),
+        )
 
     def _times(self, generator: torch.Generator) -> Tensor:
         """One class: `(samples, units * spikes)` in [0, 1]."""

@@ -166,7 +166,7 @@ class YinYang(DataSpec, frozen=True):
 def _authors(part: str, count: int, root: Path | None) -> tuple[Tensor, Tensor]:
     points = _array("samples", part, (count, 4), root)
     labels = _array("labels", part, (count,), root)
-    if not (np.isfinite(points).all() and points.min() >= 0 and points.max() <= 1):
+    if points.dtype.kind != "f" or not ((points >= 0) & (points <= 1)).all():
         raise FormatError(f"yin_yang/{part}_samples.npy", expected="coordinates in [0, 1]")
     if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() > 2:
         raise FormatError(f"yin_yang/{part}_labels.npy", expected="whole numbers 0, 1, 2")
