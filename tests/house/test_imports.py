@@ -15,7 +15,8 @@ PACKAGE = Path(__file__).parents[2] / "surgrad"
 # each line may import from the lines below it, from its own folder, and, within the line of small
 # files, from its neighbours
 ORDER = (
-    ("cli",),
+    ("__main__",),
+    ("cli", "testing"),
     ("studies",),
     ("report",),
     ("interop",),
@@ -151,7 +152,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert heavy_after("import surgrad; dir(surgrad); surgrad.__version__") == ""
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["--version"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["experiments", "ls"]])
 def test_the_command_line_answers_without_torch(arguments: list[str]) -> None:
     run = f"""
 import sys
