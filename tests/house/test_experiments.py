@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from surgrad.data.base import Splits
+from surgrad.data.published import cache
 from surgrad.data.spec import DataSpec
 from surgrad.training import schema
 from surgrad.training.build import Run
@@ -83,7 +84,7 @@ def shorten(experiment: schema.Experiment, monkeypatch: pytest.MonkeyPatch) -> N
 def test_runs_for_two_steps(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     experiment = schema.load(FILES[name], [("training.epochs", "1")])
     assert experiment.name == name
-    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(cache, "cache_folder", lambda: tmp_path / "cache")
     monkeypatch.setenv("SURGRAD_DATA", str(tmp_path / "data"))
     provide(experiment.data, tmp_path / "data")
     shorten(experiment, monkeypatch)
