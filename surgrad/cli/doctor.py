@@ -1,0 +1,128 @@
+"""`surgrad doctor`."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import time
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, requires, version
+from typing import Annotated
+
+import torch
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+
+from surgrad import __version__
+from surgrad.cli.overrides import experiment_of
+from surgrad.data.catalogue import DATASETS
+from surgrad.data.spec import ROOT_VARIABLE, data_root
+from surgrad.errors import SurgradError
+from surgrad.training.build import Run, build, some
+from surgrad.training.schema import Experiment
+from surgrad.training.scores import on
+from surgrad.training.screen import describe
+
+Row = tuple[str, str]
+
+_REQUIREMENT = re.compile(r"""([\w.-]+).*extra\s*==\s*["'](\w+)["']""")
+
+
+def doctor(*experiment: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> int:
+    """Look at the installation and the data; with an experiment, at the health of its network.
+
+    Args:
+        experiment: a TOML file or the name of a shipped experiment, and overrides.
+    """
+    console = Console(highlight=False, markup=False)
+    if experiment:
+        _examine(console, experiment_of(experiment)[0])
+        return 0
+    for title, rows in (
+        ("Installation", _installation()),
+        ("Extras", _extras()),
+        (f"Data in {data_root()} (set {ROOT_VARIABLE} to look elsewhere)", _data()),
+    ):
+        table = Table(title=title, title_justify="left", show_header=False, box=None)
+        for row in rows:
+            table.add_row(*row)
+        console.print(table, "")
+    return 0
+
+
+def _installation() -> Iterator[Row]:
+    yield "surgrad", __version__
+    yield "python", f"{platform.python_version()} on {platform.platform()}"
+    for package in ("torch", "numpy", "numba"):
+        yield package, _version(package)
+    yield "processors", f"{os.cpu_count()}, of which torch uses {torch.get_num_threads()}"
+    cuda = torch.cuda.is_available()
+    yield "CUDA", torch.cuda.get_device_name() if cuda else "none; everything runs on the processor"
+
+
+def _extras() -> Iterator[Row]:
+    try:
+        wanted = [_REQUIREMENT.match(line) for line in requires("surgrad") or []]
+    except PackageNotFoundError:
+        yield "surgrad", "runs from its source and is not installed: pip install ."
+        return
+    for found in wanted:
+        if found and found[2] not in ("dev", "all"):
+            yield found[1], f"{_version(found[1])} (surgrad[{found[2]}])"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _data() -> Iterator[Row]:
+    for kind, spec in DATASETS.items():
+        if not spec.ABOUT.files:
+            yield kind, "needs no files"
+            continue
+        try:
+            spec.model_validate({"kind": kind, "limit": 1}).load()
+            yield kind, "there"
+        except SurgradError as error:
+            yield kind, f"missing: {error.fix}" if error.fix else str(error)
+
+
+def _examine(console: Console, experiment: Experiment) -> None:
+    run = build(experiment)
+    console.print(describe(run), soft_wrap=True)
+    table = Table("layer", "rate", "silent", "saturated", "verdict", box=None)
+    for layer in run.health:
+        table.add_row(
+            layer.name,
+            f"{layer.rate:.3g} Hz",
+            f"{100 * layer.silent:.0f} %",
+            f"{100 * layer.saturated:.0f} %",
+            layer.verdict,
+        )
+    console.print(table)
+    for layer in run.health:
+        if layer.advice:
+            console.print(layer.advice, style="yellow")
+    loss, norm, seconds = _one_batch(run)
+    epoch = seconds * run.batches
+    console.print(
+        f"a batch of {experiment.training.batch_size}: loss {loss:.4f}, gradient norm {norm:.3g}, "
+        f"{1e3 * seconds:.0f} ms; about {epoch:.1f} s an epoch of {run.batches} batches, "
+        f"{epoch * experiment.training.epochs / 60:.1f} minutes in all",
+        soft_wrap=True,
+    )
+
+
+def _one_batch(run: Run) -> tuple[float, float, float]:
+    """Loss, norm of the gradient, and seconds of a training batch."""
+    net = run.net.train()
+    batch = some(run.splits.train, run.experiment.training.batch_size, run.order)
+    start = time.perf_counter()
+    result = run.rule.gradients(net, on(batch, next(net.parameters()).device), run.objective)
+    norm = torch.nn.utils.get_total_norm([p.grad for p in net.parameters() if p.grad is not None])
+    return float(result.loss), float(norm), time.perf_counter() - start
