@@ -97,3 +97,15 @@ def test_docstring_mathematics_becomes_dollars() -> None:
 
     text = "One.\n\n.. math::\n    a\n    = b\n\nWith :math:`c`.\n\n.. math:: d\n"
     assert docstrings.to_dollars(text) == "One.\n\n$$\na = b\n$$\n\nWith $c$.\n\n$$\nd\n$$\n"
+
+
+def test_the_table_of_data_sets_is_that_of_the_code() -> None:
+    from surgrad.data.catalogue import DATASETS
+
+    text = (DOCS / "data.md").read_text()
+    found = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+?) \| (yes|no) \|$", text, re.M)
+    about = {kind: spec.ABOUT for kind, spec in DATASETS.items()}
+    assert found == [
+        (kind, entry.summary, entry.licence, "yes" if entry.files else "no")
+        for kind, entry in about.items()
+    ]
