@@ -1,0 +1,1 @@
+"""The published data sets: how each is read, coded, split and named in an experiment file."""
