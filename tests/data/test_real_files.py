@@ -11,6 +11,11 @@ import numpy as np
 import pytest
 import torch
 
+from surgrad.data.checksums import forms
+from surgrad.data.published.fsdd import FSDD
+from surgrad.data.published.images import MNIST, FashionMNIST
+from surgrad.data.published.nmnist import NMNIST
+from surgrad.data.published.qtdb import QTDB
 from surgrad.data.readers import (
     Recordings,
     read_bin,
@@ -21,6 +26,10 @@ from surgrad.data.readers import (
     read_qtdb,
     read_wavs,
 )
+from surgrad.data.spec import DataSpec
+from surgrad.events import SpikeTrain
+
+MNIST_COUNTS = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
 
 
 def needs(root: Path, name: str) -> Path:
@@ -43,8 +52,7 @@ def test_idx(data_root: Path, folder: str, blob: str | None) -> None:
         root / "t10k-images-idx3-ubyte.gz", root / "t10k-labels-idx1-ubyte.gz", 10
     )
     assert images.shape == (10_000, 28, 28)
-    counts = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
-    assert np.bincount(labels).tolist() == (counts if folder == "mnist" else [1000] * 10)
+    assert np.bincount(labels).tolist() == (MNIST_COUNTS if folder == "mnist" else [1000] * 10)
     file = bytes.fromhex("00000803 00002710 0000001c 0000001c") + images.tobytes()
     if blob:
         assert hashlib.sha1(b"blob %d\0" % len(file) + file).hexdigest() == blob
@@ -138,3 +146,46 @@ def events(found: Recordings, sample: int) -> tuple[list[int], np.ndarray]:
     own = slice(found.offsets[sample], found.offsets[sample + 1])
     x, y, p, t = (getattr(found, name)[own].astype(np.int64) for name in "xypt")
     return (p * 1156 + y * 34 + x).tolist(), t
+
+
+@pytest.mark.parametrize(
+    "kind", ["mnist", "fashion_mnist", "fsdd", "qtdb_ecg", "nmnist", "yin_yang"]
+)
+def test_checksums(data_root: Path, kind: str) -> None:
+    """What lies in the data root is what the table of sources says, or not there at all."""
+    states = forms(kind, data_root, closely=True)
+    assert set(states.values()) <= {"whole", "missing"}
+    if set(states.values()) == {"missing"}:
+        pytest.skip(f"no {kind} in the data root")
+
+
+SIZES = [
+    (NMNIST(source="small"), "nmnist_small", (899, 101, 100), None),
+    (QTDB(), "qtdb_ecg", (556, 62, 141), None),
+    (MNIST(limit=100), "mnist", (100, 6000, 10_000), MNIST_COUNTS),
+    (FashionMNIST(limit=100), "fashion_mnist", (100, 6000, 10_000), [1000] * 10),
+    (NMNIST(source="0to7"), "nmnist_0to7", (2880, 320, 800), [100] * 8),
+    (FSDD(), "fsdd", (2400, 300, 300), [30] * 10),
+    (FSDD(held_out_speaker="theo"), "fsdd", (2000, 500, 500), [50] * 10),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("spec", "folder", "sizes", "balance"), SIZES)
+def test_splits(
+    data_root: Path,
+    spec: DataSpec,
+    folder: str,
+    sizes: tuple[int, ...],
+    balance: list[int] | None,
+) -> None:
+    needs(data_root, folder)
+    splits = spec.model_copy(update={"root": data_root}).load()
+    assert tuple(len(part) for part in splits[:3]) == sizes
+    targets = splits.test.targets
+    assert isinstance(targets, torch.Tensor)
+    if balance:
+        assert torch.bincount(targets).tolist() == balance
+    inputs = splits.train.inputs
+    assert isinstance(inputs, SpikeTrain)
+    assert 1 < inputs.density() / splits.info.dt < 40
