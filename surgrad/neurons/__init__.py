@@ -1,5 +1,6 @@
 """Neurons: each is its parameters and the map from them to a tableau."""
 
+from surgrad.neurons.adaptive import ALIF, AdLIF, SymplecticAdLIF
 from surgrad.neurons.base import Neuron, SpikingNeuron
 from surgrad.neurons.leaky import LI, LIF, AlphaLIF, CuBaLI, CuBaLIF
 
@@ -9,7 +10,22 @@ NEURONS: dict[str, type[Neuron]] = {
     "lif": LIF,
     "cuba_lif": CuBaLIF,
     "alpha_lif": AlphaLIF,
+    "alif": ALIF,
+    "adlif": AdLIF,
+    "symplectic_adlif": SymplecticAdLIF,
 }
 """Every neuron by the name that experiment files use."""
 
-__all__ = ["LI", "LIF", "NEURONS", "AlphaLIF", "CuBaLI", "CuBaLIF", "Neuron", "SpikingNeuron"]
+__all__ = [
+    "ALIF",
+    "LI",
+    "LIF",
+    "NEURONS",
+    "AdLIF",
+    "AlphaLIF",
+    "CuBaLI",
+    "CuBaLIF",
+    "Neuron",
+    "SpikingNeuron",
+    "SymplecticAdLIF",
+]

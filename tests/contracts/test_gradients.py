@@ -11,6 +11,10 @@ from surgrad.spikes import Soft, Surrogate
 from surgrad.surrogates import TABLE, fast_sigmoid, sigmoid
 
 SPIKING = [name for name, kind in NEURONS.items() if kind.spiking]
+# their spikes act on the membrane only, where the reset is detached
+WITHOUT_ADAPTATION = [
+    name for name in SPIKING if all(e == 0.0 for e in NEURONS[name](1, dt=1e-3).tableau().r[:-1])
+]
 STEPS, BATCH, SIZE = 9, 2, 3
 
 
@@ -32,7 +36,7 @@ def probe(seed=11):
     return torch.randn((STEPS, BATCH, SIZE), generator=generator, dtype=torch.float64)
 
 
-def finite_difference(value, tensor, eps=1e-6):
+def finite_difference(value, tensor, eps=4e-6):
     """Central differences of a scalar function of what `tensor` holds."""
     gradient = torch.zeros_like(tensor)
     flat, out = tensor.detach().view(-1), gradient.view(-1)
@@ -129,7 +133,7 @@ def test_initial_states_have_gradients(name, reset):
         assert_matches(leaf.grad, truth)
 
 
-@pytest.mark.parametrize("name", SPIKING)
+@pytest.mark.parametrize("name", WITHOUT_ADAPTATION)
 def test_a_detached_reset_is_a_constant_current(name):
     """With the reset spikes held fixed the network has no reset path: an independent truth."""
     spike = Surrogate(fast_sigmoid(5))
