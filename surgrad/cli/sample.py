@@ -75,7 +75,7 @@ def save(path: Path, samples: Samples, index: int, info: Info, title: str) -> No
     ms = 1e3 * info.dt
     if isinstance(inputs, SpikeTrain):
         step, unit, _ = inputs.events()
-        axes.scatter(step * ms, unit, s=2, marker="|", color=DARK, linewidths=1)
+        axes.scatter(step * ms, unit, s=4, marker="|", color=DARK, linewidths=1)
         axes.set(ylabel="unit", xlim=(0, inputs.time * ms), ylim=(-0.5, inputs.units - 0.5))
     else:
         values = inputs[:, 0].flatten(1)

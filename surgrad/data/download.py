@@ -64,8 +64,10 @@ def download(
         if not item.urls:
             raise ArgumentError(
                 f"{kind} in the form {form}",
-                got="a form that is published nowhere",
-                fix=f"copy {item.path} to {root}, or get the form {next(iter(known))}",
+                got="no address that a program can fetch it from",
+                fix=f"get it at {item.page} and put it under {root / item.path}"
+                if item.page
+                else f"copy {item.path} to {root}, or get the form {next(iter(known))}",
             )
         fetched.append(_get(item, root, progress or (lambda *_: None)))
     return fetched

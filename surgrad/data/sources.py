@@ -36,6 +36,7 @@ class Item:
         archive: set if what is fetched is an archive.
         files: a pattern of the files in it, if it is a folder.
         count: how many they are.
+        page: where people, not programs, can fetch it.
     """
 
     path: str
@@ -44,6 +45,7 @@ class Item:
     archive: Archive | None = None
     files: str | None = None
     count: int = 1
+    page: str = ""
 
 
 def _idx(folder: str, mirrors: tuple[str, ...], digests: tuple[str, ...]) -> tuple[Item, ...]:
@@ -178,6 +180,16 @@ SOURCES: dict[str, dict[str, tuple[Item, ...]]] = {
                 "sha256:64df7bcbf972575e75c747795cdd11a421759d99bd2062e27b5fb823b2c22213",
             ),
         ),
+    },
+    "dvs_gesture": {
+        "official": (
+            Item(
+                "dvs_gesture",
+                files="*.aedat",
+                count=122,
+                page="https://research.ibm.com/interactive/dvsgesture/",
+            ),
+        )
     },
     "shd": {
         "official": _heidelberg(

@@ -231,6 +231,7 @@ def toys(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
                 Item("member/one.md", None, at("z.zip"), Archive(None, r"top/(README\.md)")),
             )
         },
+        "hand": {"official": (Item("hand", files="*.a", page="https://by.hand"),)},
     }
     monkeypatch.setattr(module, "SOURCES", toys)
     monkeypatch.setattr("surgrad.data.checksums.SOURCES", toys)
@@ -296,12 +297,14 @@ def test_refuses_an_archive_that_lacks_files(
 
 
 def test_refuses_what_cannot_be_fetched(toys: Server, tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError, match="files, folder, member"):
+    with pytest.raises(ArgumentError, match="files, folder, member, hand"):
         download("digits", tmp_path)
     with pytest.raises(ArgumentError, match="official or packed"):
         download("files", tmp_path, form="tar")
-    with pytest.raises(ArgumentError, match=r"published nowhere.*all\.npz"):
+    with pytest.raises(ArgumentError, match=r"no address.*all\.npz"):
         download("files", tmp_path, form="packed")
+    with pytest.raises(ArgumentError, match=r"at https://by\.hand and put it under .*/hand"):
+        download("hand", tmp_path)
 
 
 def test_says_that_the_folder_cannot_be_written(toys: Server, tmp_path: Path) -> None:
@@ -318,6 +321,9 @@ def test_every_source_is_complete() -> None:
                 digests = [item.digest, item.archive and item.archive.digest]
                 lengths = {"sha256": 64, "md5": 32}
                 known = [digest.split(":") for digest in digests if digest]
+                if item.page:
+                    assert not item.urls and item.page.startswith("https")
+                    continue
                 assert known, f"{kind}/{form}/{item.path} has no checksum at all"
                 assert all(len(value) == lengths[name] for name, value in known)
                 assert all(url.startswith("http") for url in item.urls)

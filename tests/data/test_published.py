@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from surgrad.data.base import Samples
 from surgrad.data.encoders.cochlea import Ear, cochlea
+from surgrad.data.published.dvs_gesture import DVSGesture
 from surgrad.data.published.fsdd import FSDD
 from surgrad.data.published.heidelberg import SHD, SSC
 from surgrad.data.published.images import MNIST, FashionMNIST
@@ -50,6 +51,7 @@ def marks(samples: Samples) -> list[int]:
         (FSDD, "fsdd/fsdd.npz"),
         (QTDB, "qtdb_ecg/QTDB_train.mat"),
         (NMNIST, "nmnist/Train"),
+        (DVSGesture, "dvs_gesture/trials_to_train.txt"),
         (SHD, "shd/shd_train.h5"),
         (SSC, "ssc/ssc_train.h5"),
     ],
@@ -412,3 +414,56 @@ def test_ssc_has_three_files(tmp_path: Path) -> None:
     assert [len(part) for part in splits[:3]] == [50, 10, 5]
     assert marks(splits.test) == [9] * 5
     assert splits.info.classes == 35 and splits.info.features == (70,)
+
+
+def gestures(folder: Path, names: list[str]) -> None:
+    """Each recording has two gestures of one event; the pixel's column is the person."""
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        person = int(name[4:6])
+        rows = [(1000 * k, 1 | 4 * k << 2 | person << 17) for k in (1, 2)]
+        body = b"".join(struct.pack("<II", word, t) for t, word in rows)
+        packet = struct.pack("<hhiiiiii", 1, 1, 8, 4, 0, 2, 2, 2) + body
+        (folder / name).write_bytes(b"#!AER-DAT3.1\r\n#!END-HEADER\r\n" + packet)
+        table = "class,startTime_usec,endTime_usec\n3,500,1500\n11,1900,2500\n"
+        (folder / name.replace(".aedat", "_labels.csv")).write_text(table)
+
+
+def test_dvs_gesture_holds_out_people(tmp_path: Path) -> None:
+    folder = tmp_path / "dvs_gesture"
+    train = [f"user{person:02}_{light}.aedat" for person in range(1, 8) for light in ("led", "lab")]
+    test = ["user24_led.aedat", "user25_led.aedat"]
+    gestures(folder, train + test)
+    (folder / "trials_to_train.txt").write_text("\n".join(train) + "\n")
+    (folder / "trials_to_test.txt").write_text("\r\n".join(test))
+    spec = {"root": tmp_path, "downsample": 1, "time": 3, "dt": 0.2e-3, "validation_people": 2}
+    splits = DVSGesture.model_validate(spec).load()
+    assert [len(part) for part in splits[:3]] == [20, 8, 4]
+    people = [{mark % 128 for mark in marks(part)} for part in splits[:3]]
+    assert people[0] | people[1] == set(range(1, 8)) and not people[0] & people[1]
+    assert people[2] == {24, 25}
+    assert labels(splits.test).tolist() == [2, 10, 2, 10]
+    # 500 µs and 100 µs after the beginning of the gesture
+    assert spikes(splits.test).events()[0].tolist() == [2, 0, 2, 0]
+    assert spikes(splits.test).events()[1].tolist() == [
+        *(4 * 128 + 24, 8 * 128 + 24, 4 * 128 + 25, 8 * 128 + 25)
+    ]
+    assert ", ".join(map(str, sorted(people[1]))) in splits.info.note
+
+
+@pytest.mark.parametrize("text", ["", "someone.aedat", "user01_led.aedat extra"])
+def test_dvs_gesture_refuses_a_malformed_list(tmp_path: Path, text: str, refuses) -> None:
+    folder = tmp_path / "dvs_gesture"
+    gestures(folder, ["user01_led.aedat"])
+    (folder / "trials_to_train.txt").write_text(text)
+    with refuses(FormatError, folder / "trials_to_train.txt"):
+        DVSGesture(root=tmp_path).load()
+
+
+def test_dvs_gesture_needs_someone_to_train_on(tmp_path: Path) -> None:
+    folder = tmp_path / "dvs_gesture"
+    gestures(folder, ["user01_led.aedat", "user02_led.aedat"])
+    (folder / "trials_to_train.txt").write_text("user01_led.aedat user02_led.aedat")
+    (folder / "trials_to_test.txt").write_text("user01_led.aedat")
+    with pytest.raises(ArgumentError, match="below 2"):
+        DVSGesture(root=tmp_path, validation_people=2).load()
