@@ -20,9 +20,16 @@ if TYPE_CHECKING:
     from surgrad.learning import BPTT, TruncatedBPTT
     from surgrad.liveness import diagnose, initialise
     from surgrad.network import Record, Sequential
-    from surgrad.neurons import LI, LIF, AlphaLIF, CuBaLI, CuBaLIF
+    from surgrad.neurons import ALIF, LI, LIF, AdLIF, AlphaLIF, CuBaLI, CuBaLIF, SymplecticAdLIF
     from surgrad.objectives import Objective, RateBound, losses
-    from surgrad.spikes import Soft, Surrogate
+    from surgrad.spikes import (
+        ExponentialEscape,
+        SigmoidEscape,
+        Soft,
+        Stochastic,
+        Surrogate,
+        SurrogateEscape,
+    )
     from surgrad.surrogates import (
         arctan,
         boxcar,
@@ -43,19 +50,26 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ALIF",
     "BPTT",
     "LI",
     "LIF",
+    "AdLIF",
     "AlphaLIF",
     "CuBaLI",
     "CuBaLIF",
+    "ExponentialEscape",
     "Objective",
     "RateBound",
     "Record",
     "Sequential",
+    "SigmoidEscape",
     "Soft",
     "SpikeTrain",
+    "Stochastic",
     "Surrogate",
+    "SurrogateEscape",
+    "SymplecticAdLIF",
     "TruncatedBPTT",
     "arctan",
     "boxcar",
@@ -79,19 +93,26 @@ __all__ = [
 
 # where the names live that are not surrogate derivatives; a test compares this with the imports
 _HOMES = {
-    "BPTT": "surgrad.learning",
-    "LI": "surgrad.neurons",
-    "LIF": "surgrad.neurons",
+    "ALIF": "surgrad.neurons",
+    "AdLIF": "surgrad.neurons",
     "AlphaLIF": "surgrad.neurons",
+    "BPTT": "surgrad.learning",
     "CuBaLI": "surgrad.neurons",
     "CuBaLIF": "surgrad.neurons",
+    "ExponentialEscape": "surgrad.spikes",
+    "LI": "surgrad.neurons",
+    "LIF": "surgrad.neurons",
     "Objective": "surgrad.objectives",
     "RateBound": "surgrad.objectives",
     "Record": "surgrad.network",
     "Sequential": "surgrad.network",
+    "SigmoidEscape": "surgrad.spikes",
     "Soft": "surgrad.spikes",
     "SpikeTrain": "surgrad.events",
+    "Stochastic": "surgrad.spikes",
     "Surrogate": "surgrad.spikes",
+    "SurrogateEscape": "surgrad.spikes",
+    "SymplecticAdLIF": "surgrad.neurons",
     "TruncatedBPTT": "surgrad.learning",
     "diagnose": "surgrad.liveness",
     "errors": "surgrad",

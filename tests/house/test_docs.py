@@ -109,3 +109,20 @@ def test_the_table_of_data_sets_is_that_of_the_code() -> None:
         (kind, entry.summary, entry.licence, "yes" if entry.files else "no")
         for kind, entry in about.items()
     ]
+
+
+@pytest.mark.parametrize("page", ["theory/neurons.md", "choose/neuron.md"])
+def test_every_neuron_has_its_row(page: str) -> None:
+    from surgrad.neurons import NEURONS
+
+    first = "\n".join(re.findall(r"^\| (`.+?) \|", (DOCS / page).read_text(), re.M))
+    listed = set(re.findall(r"`(\w+)`", first))
+    assert {neuron.__name__ for neuron in NEURONS.values()} <= listed
+
+
+def test_every_rule_has_its_row() -> None:
+    from surgrad.learning import RULES
+
+    text = (DOCS / "choose" / "rule.md").read_text()
+    listed = set(re.findall(r"^\| `(\w+)\(", text, re.M))
+    assert {rule.__name__ for rule in RULES.values()} == listed
