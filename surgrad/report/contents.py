@@ -149,7 +149,7 @@ class Evidence:
             FormatError: if it is something else.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
                 raw = json.loads(str(file["outline"]), object_hook=lambda node: _unpack(node, file))
             raw["layers"] = [Layer(**layer) for layer in raw["layers"]]
             raw["constants"] = [Constants(**constants) for constants in raw["constants"]]

@@ -60,7 +60,7 @@ def _curve(
         keys.append((f"best epoch, {best}", "good", "dash"))
     ends = "; ".join(f"{name} ends at {y[-1]:.4g}" for name, (*_, y) in found.items())
     name = "curve-" + title.split()[0]
-    yield Picture(title, inline(figure, name, f"{title} over {len(epochs)} epochs: {ends}"), keys)
+    yield Picture(title, inline(figure, name, f"{title} by epoch: {ends}"), keys)
 
 
 def curves(epochs: Epochs, best: int | None, layers: Sequence[str]) -> list[Picture]:

@@ -90,20 +90,22 @@ def inline(figure: Figure, name: str, description: str) -> str:
     figure.savefig(buffer, format="svg", transparent=True, dpi=144, metadata=nothing)
     svg = buffer.getvalue()
     svg = re.sub(r"<(metadata|style)\b.*?</\1>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
-    used = set(re.findall(r'(?:href="|url\()#([^")]+)', svg))
-    svg = re.sub(r"<[^>]+>", lambda tag: _tag(tag[0], name, used), svg)
+    # numbered, as the hashes that matplotlib makes hang on the last digits of its layout
+    used = dict.fromkeys(re.findall(r'(?:href="|url\()#([^")]+)', svg))
+    names = {old: f"{name}-{index}" for index, old in enumerate(used)}
+    svg = re.sub(r"<[^>]+>", lambda tag: _tag(tag[0], names), svg)
     box = re.search(r'viewBox="[^"]*"', svg)
     label = re.sub(r'[<>&"]', " ", description)
     head = f'<svg {box[0] if box else ""} role="img" aria-label="{label}">'
     return re.sub(r">\s+<", "><", head + svg[svg.index(">") + 1 :]).strip()
 
 
-def _tag(tag: str, name: str, used: set[str]) -> str:
+def _tag(tag: str, names: dict[str, str]) -> str:
     # text is escaped, so that whatever is between < and > is matplotlib's own
     if tag.startswith(("<!--", "<?")):
         return ""
-    tag = re.sub(r' id="([^"]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", tag)
-    tag = re.sub(r'(?:xlink:)?href="#', f'href="#{name}-', tag).replace("url(#", f"url(#{name}-")
+    tag = re.sub(r' id="([^"]+)"', lambda m: f' id="{names[m[1]]}"' if m[1] in names else "", tag)
+    tag = re.sub(r'(href="|url\()#([^")]+)', lambda m: f"{m[1]}#{names[m[2]]}", tag)
     tag = tag.replace("xlink:href", "href")
     tag = re.sub(r"#0100([0-9a-f]{2})\b", _variable, tag)
     return re.sub(r"-?\d+\.\d{3,}", lambda m: f"{float(m[0]):.2f}".rstrip("0").rstrip("."), tag)
