@@ -18,8 +18,8 @@ from rich.table import Table
 from surgrad import __version__
 from surgrad.cli.overrides import experiment_of
 from surgrad.data.catalogue import DATASETS
+from surgrad.data.checksums import forms
 from surgrad.data.spec import ROOT_VARIABLE, data_root
-from surgrad.errors import SurgradError
 from surgrad.training.build import Run, build, some
 from surgrad.training.schema import Experiment
 from surgrad.training.scores import on
@@ -85,11 +85,10 @@ def _data() -> Iterator[Row]:
         if not spec.ABOUT.files:
             yield kind, "needs no files"
             continue
-        try:
-            spec.model_validate({"kind": kind, "limit": 1}).load()
-            yield kind, "there"
-        except SurgradError as error:
-            yield kind, f"missing: {error.fix}" if error.fix else str(error)
+        states = forms(kind, data_root())
+        found = [form for form, state in states.items() if state not in ("missing", "damaged")]
+        damaged = "damaged; " if "damaged" in states.values() else ""
+        yield kind, "there" if found else f"{damaged}surgrad data get {kind}"
 
 
 def _examine(console: Console, experiment: Experiment) -> None:

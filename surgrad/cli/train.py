@@ -13,7 +13,6 @@ from surgrad.cli.overrides import experiment_of
 from surgrad.errors import MissingExtraError
 from surgrad.training import folder
 from surgrad.training.loop import fit
-from surgrad.training.scores import on
 from surgrad.training.screen import Screen, result_line
 from surgrad.training.sinks import Event, Finished
 
@@ -71,14 +70,10 @@ def report(event: Event) -> None:
     """A sink that looks at some test samples of a run that is over, and writes its report."""
     if not isinstance(event, Finished):
         return
-    from surgrad.report import collect, write_report
+    from surgrad.report import examine, write_report
 
-    run = event.run
-    samples = run.splits.test
-    few = samples.__getitems__(range(min(EXAMPLES, len(samples))))
-    batch = on(few, next(run.net.parameters()).device)
     try:
-        collect(run.net, batch, run.objective, run.splits.info).save(event.out / "examples.npz")
+        examine(event.run, event.out)
         print(f"report: {write_report(event.out)}")
     except MissingExtraError as error:
         print(f"no report: {error}", file=sys.stderr)

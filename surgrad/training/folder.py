@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ def check(out: Path, experiment: Experiment, resume: bool) -> Summary | None:
         ConfigError: if something else lies there, or the run is of another experiment.
     """
     if not out.exists():
+        _check_writable(out)
         return None
     if not out.is_dir():
         raise ConfigError(str(out), got="a file", expected="a folder", fix="choose another --out")
@@ -52,12 +54,22 @@ def claim(out: Path, experiment: Experiment) -> None:
         out.mkdir(parents=True, exist_ok=True)
         atomic_write(out / CONFIG, experiment.to_toml())
     except OSError as error:
-        raise ConfigError(
-            f"run folder {out}",
-            got=error.strerror,
-            expected="a place to write to",
-            fix="choose another --out",
-        ) from None
+        raise _unwritable(out, error.strerror) from None
+
+
+def _check_writable(out: Path) -> None:
+    """Refuse a folder that could not be made, before anything is computed for it."""
+    there = next(parent for parent in out.absolute().parents if parent.exists())
+    if not there.is_dir():
+        raise _unwritable(out, f"a file, {there.name}, on the way")
+    if not os.access(there, os.W_OK):
+        raise _unwritable(out, f"no permission to write to {there}")
+
+
+def _unwritable(out: Path, got: object) -> ConfigError:
+    return ConfigError(
+        f"run folder {out}", got=got, expected="a place to write to", fix="choose another --out"
+    )
 
 
 def read(out: Path) -> Experiment:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from surgrad.errors import ConfigError
+from surgrad.errors import ConfigError, SurgradError
 from surgrad.training.toml import show
 from surgrad.training.unions import OneOf
 
@@ -104,11 +104,24 @@ def _problem(
             return ConfigError(
                 place or "the experiment", got=context.get("got", got), **_told(context)
             )
+        case "value_error":
+            fields = list(value) if isinstance(value, Mapping) else []
+            return _refused(place, context["error"], fields)
         case kind if kind in _TABLE_TYPES:
             return ConfigError(place, got=got, expected="a table", fix=_as_table(place, value))
         case _:
             expected = _TOLD.get(details["type"], _EXPECTED.sub("", details["msg"]))
             return ConfigError(place, got=got, expected=expected)
+
+
+def _refused(place: str, error: Exception, fields: list[str]) -> ConfigError:
+    """What the object said that the table stands for."""
+    if not isinstance(error, SurgradError):
+        return ConfigError(place, expected=str(error))
+    words = re.findall(r"\w+", error.what)
+    field = next((word for word in words if word in fields), None)
+    place = f"{place}.{field}" if field else place
+    return ConfigError(place, got=error.got, expected=error.expected, fix=error.fix)
 
 
 def _told(context: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,7 +184,7 @@ def _as_table(place: str, value: Any) -> str:
     key = place.rpartition(".")[2]
     if isinstance(value, str):
         return f"write {key} = {{ kind = {show(value)} }}"
-    return f"write {key} = {{ key = value, … }}"
+    return "write { key = value, … }" if "[" in key else f"write {key} = {{ key = value, … }}"
 
 
 def _walk(model: Any, loc: tuple[int | str, ...]) -> Any:

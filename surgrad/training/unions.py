@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Self, get_origin, get_type_hints
@@ -18,8 +17,6 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
-
-from surgrad.errors import SurgradError
 
 
 class Spec(BaseModel):
@@ -119,12 +116,7 @@ class Made(Kind):
 
     @model_validator(mode="after")
     def _makes(self) -> Self:
-        try:
-            self.make()
-        except SurgradError as error:
-            field = next((f for f in self.options() if re.search(rf"\b{f}\b", error.what)), None)
-            at = f".{field}" if field else ""
-            raise wrong(at, got=error.got, expected=error.expected, fix=error.fix) from None
+        self.make()
         return self
 
 
