@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from typing import NamedTuple
 
 import torch
@@ -11,7 +12,8 @@ from torch import Tensor, nn
 from surgrad.connections import fluctuation_driven_, mean_square_trace, weighted
 from surgrad.errors import ArgumentError, ShapeError
 from surgrad.events import SpikeTrain
-from surgrad.kernels.scan import NeuronState, Scan
+from surgrad.kernels import engine
+from surgrad.kernels.scan import NeuronState
 from surgrad.neurons import Neuron, SpikingNeuron
 from surgrad.spikes import SpikeFunction
 
@@ -67,11 +69,9 @@ class Record:
     def __len__(self) -> int:
         return len(self.layers)
 
-    def add(self, result: Scan) -> None:
+    def add(self, result: engine.Outcome) -> None:
         """Keep of one layer what was asked for."""
-        kept = {"s": result.output, "v": result.v}
-        if "counts" in self.fields:
-            kept["counts"] = result.output.sum(0)
+        kept = {"s": result.scan.output, "v": result.scan.v, "counts": result.counts}
         self.layers.append({name: kept[name] for name in self.fields})
 
 
@@ -214,18 +214,50 @@ class Sequential(nn.Module):
         """As `forward`, time first whatever `batch_first` says."""
         if isinstance(inputs, SpikeTrain):
             lengths = inputs.lengths if lengths is None else lengths
-            inputs = inputs.to_dense(self._dtype)
         self._check(inputs, state)
-        values, states = inputs, []
-        for index, stage in enumerate(self.stages):
-            current = each_step(stage.connection, values)
+        values, states, stages = inputs, [], self.stages
+        for index, stage in enumerate(stages):
             before = None if state is None else state[index]
-            result = stage.neuron.run(current, before, lengths=lengths)
-            values = result.output
-            states.append(result.state)
+            following = stages[index + 1] if index + 1 < len(stages) else None
+            result = self._stage(stage, following, values, before, lengths, record)
+            values = result.scan.output if result.events is None else result.events
+            states.append(result.scan.state)
             if record is not None:
                 record.add(result)
+        if isinstance(values, SpikeTrain):
+            values = values.to_dense(self._dtype)
         return each_step(self.tail, values), tuple(states)
+
+    def _stage(
+        self,
+        stage: Stage,
+        following: Stage | None,
+        values: SpikeTrain | engine.Events | Tensor,
+        state: NeuronState | None,
+        lengths: Tensor | None,
+        record: Record | None,
+    ) -> engine.Outcome:
+        """Run one stage, on events where they come in, and hand events on where they are taken."""
+        fields = () if record is None else record.fields
+        neuron, linear = stage.neuron, by_events(stage, values.shape[2:])
+        onward = None
+        if following is not None:
+            units = neuron.size if linear is None else (linear.out_features,)
+            after = None if units is None else by_events(following, units)
+            onward = None if after is None else after.weight
+        if isinstance(values, SpikeTrain):
+            if linear is not None and engine.sparse(values, linear.weight):
+                values = engine.Events.of(values)
+            else:
+                values = values.to_dense(self._dtype)
+        if type(neuron).run is not Neuron.run:
+            result = neuron.run(each_step(stage.connection, values), state, lengths=lengths)
+            return engine.Outcome(result, result.output.sum(0), None)
+        shown = engine.Shown(onward is None or "s" in fields, "v" in fields, onward)
+        if isinstance(values, engine.Events) and linear is not None:
+            weights = linear.weight, linear.bias
+            return engine.connected(neuron.layer(), values, *weights, state, lengths, shown)
+        return neuron.driven(each_step(stage.connection, values), state, lengths, shown)
 
     def step(self, frame: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """One time step, for streams: `frame` and the output are `(batch, *features)`.
@@ -241,14 +273,14 @@ class Sequential(nn.Module):
         weights = (p.dtype for n, p in self.named_parameters() if not n.endswith("raw"))
         return next(weights, torch.get_default_dtype())
 
-    def _check(self, values: Tensor, state: State | None) -> None:
+    def _check(self, values: SpikeTrain | Tensor, state: State | None) -> None:
         first = next(iter(self.children()))
         axes = {nn.Conv2d: 3, nn.Conv1d: 2, nn.Linear: 1}.get(type(first))
         lead = "(batch, time" if self.batch_first else "(time, batch"
-        if values.dim() < 3 or (axes is not None and values.dim() != axes + 2):
+        if len(values.shape) < 3 or (axes is not None and len(values.shape) != axes + 2):
             raise ShapeError(
                 "input of the network",
-                got=f"{values.dim()} axes, shape {tuple(values.shape)}",
+                got=f"{len(values.shape)} axes, shape {tuple(values.shape)}",
                 expected=f"{lead}, *features) with {axes or 'one or more'} feature axes",
                 fix="add the missing axis with unsqueeze, or check batch_first",
             )
@@ -269,6 +301,25 @@ class Sequential(nn.Module):
                 expected=f"{state[0].s.shape[0]}, those of the state",
                 fix="pass state=None to begin new sequences",
             )
+
+
+def by_events(stage: Stage, features: tuple[int, ...]) -> nn.Linear | None:
+    """The weights of a stage that events can drive: one plain `nn.Linear` that fits both sides.
+
+    A weight that is computed (`torch.nn.utils.parametrize`) or a hook needs the module's own call.
+    """
+    modules = [module for module in stage.connection if type(module) is not nn.Flatten]
+    if len(modules) != 1 or type(modules[0]) is not nn.Linear:
+        return None
+    linear, neuron = modules[0], stage.neuron
+    plain = not (linear._forward_hooks or linear._forward_pre_hooks or linear._backward_hooks)
+    flat = len(features) == 1 or len(stage.connection) > 1
+    fits = flat and linear.in_features == prod(features)
+    fits = fits and neuron.size in (None, (linear.out_features,))
+    spike = getattr(neuron, "spike", None)
+    if not (plain and fits and type(neuron).run is Neuron.run):
+        return None
+    return linear if engine.obstacle(spike, linear.weight) is None else None
 
 
 def each_step(module: nn.Module, values: Tensor) -> Tensor:

@@ -8,7 +8,8 @@ from typing import Literal, TypedDict
 from torch import Tensor, nn
 
 from surgrad.errors import ArgumentError, ShapeError
-from surgrad.kernels.scan import NeuronState, Scan, rest, scan
+from surgrad.kernels import engine
+from surgrad.kernels.scan import NeuronState, Scan
 from surgrad.neurons.parameters import Bounded, Value
 from surgrad.spikes import SpikeFunction, Surrogate
 from surgrad.tableau import Entry, Tableau, steps_of
@@ -165,15 +166,22 @@ class Neuron(nn.Module):
         self, current: Tensor, state: NeuronState | None = None, *, lengths: Tensor | None = None
     ) -> Scan:
         """As `forward`, with the membrane potential."""
-        self._check(current, lengths)
-        tableau = self.tableau()
-        state = rest(tableau, current.new_zeros(current.shape[1:])) if state is None else state
-        return self._scan(tableau, current, state, lengths)
+        return self.driven(current, state, lengths, engine.Shown()).scan
 
-    def _scan(
-        self, tableau: Tableau, current: Tensor, state: NeuronState, lengths: Tensor | None
-    ) -> Scan:
-        return scan(tableau, None, current, state, lengths=lengths)
+    def driven(
+        self,
+        current: Tensor,
+        state: NeuronState | None,
+        lengths: Tensor | None,
+        shown: engine.Shown,
+    ) -> engine.Outcome:
+        """As `run`, with the spike counts and what else is to be shown of the layer."""
+        self._check(current, lengths)
+        return engine.driven(self.layer(), current, state, lengths, shown)
+
+    def layer(self) -> engine.Layer:
+        """The neurons as the engine takes them."""
+        return engine.Layer(self.tableau(), None)
 
     def _check(self, current: Tensor, lengths: Tensor | None) -> None:
         features = self.size or ("*features",)
@@ -235,15 +243,11 @@ class SpikingNeuron(Neuron):
             detached=(False,) * rest_of + (self.detach_reset,),
         )
 
-    def _scan(
-        self, tableau: Tableau, current: Tensor, state: NeuronState, lengths: Tensor | None
-    ) -> Scan:
-        return scan(
-            tableau,
+    def layer(self) -> engine.Layer:
+        """The neurons as the engine takes them."""
+        return engine.Layer(
+            self.tableau(),
             self.spike or Surrogate(),
-            current,
-            state,
-            recurrent=None if self.recurrent is None else self.recurrent.weight,
-            lengths=lengths,
-            refractory=steps_of(self.refractory, self.step) if self.refractory else 0,
+            None if self.recurrent is None else self.recurrent.weight,
+            steps_of(self.refractory, self.step) if self.refractory else 0,
         )

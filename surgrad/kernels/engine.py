@@ -1,0 +1,250 @@
+"""Which path a layer takes, and the bridge from tableaus and events to the operations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from surgrad.events import SpikeTrain
+from surgrad.kernels.layer import pack
+from surgrad.kernels.scan.reference import NeuronState, Scan
+from surgrad.kernels.scan.reference import scan as reference_scan
+from surgrad.spikes import SpikeFunction, Surrogate
+from surgrad.surrogates import TABLE
+from surgrad.tableau import Tableau
+
+_forced: ContextVar[bool] = ContextVar("reference", default=False)
+# the rows of the table in the order of the kernels' numbers
+NUMBERS = {name: number for number, name in enumerate(TABLE)}
+SPIKES, POTENTIALS, CARRIER, STARTS, STOPS, UNITS, COUNTS, X, S, I, HOLD = range(11)
+
+
+@contextmanager
+def reference() -> Iterator[None]:
+    """Within this context everything runs on the plain-torch definition.
+
+    Example:
+        >>> from surgrad import kernels
+        >>> with kernels.reference():
+        ...     pass
+    """
+    token = _forced.set(True)
+    try:
+        yield
+    finally:
+        _forced.reset(token)
+
+
+class Events(NamedTuple):
+    """Spikes on their way from one layer to the next.
+
+    Attributes:
+        starts, stops: where row `sample * steps + step` lies in `units`.
+        units: the units that spiked.
+        shape: steps, samples, units.
+        carrier: what connects the layers in the graph; its gradient is that of the next current.
+    """
+
+    starts: Tensor
+    stops: Tensor
+    units: Tensor
+    shape: tuple[int, int, int]
+    carrier: Tensor | None = None
+
+    @classmethod
+    def of(cls, train: SpikeTrain) -> Events:
+        """The spikes of a data set; nothing is copied."""
+        shape = (train.time, train.batch, train.units)
+        return cls(train.indptr[:-1], train.indptr[1:], train.indices, shape)
+
+
+class Layer(NamedTuple):
+    """Neurons as the engine takes them.
+
+    Attributes:
+        tableau: the coefficients.
+        spike: the spike function, None for a read-out.
+        recurrent: the weights onto itself, post × pre, or None.
+        refractory: steps after a spike.
+    """
+
+    tableau: Tableau
+    spike: SpikeFunction | None
+    recurrent: Tensor | None = None
+    refractory: int = 0
+
+
+class Shown(NamedTuple):
+    """What of a layer is wanted besides its state and its spike counts.
+
+    Attributes:
+        dense: the spikes as a tensor; those of a read-out always are.
+        potentials: the membrane potential.
+        following: the weights of the next connection, if events will drive it.
+    """
+
+    dense: bool = True
+    potentials: bool = True
+    following: Tensor | None = None
+
+
+class Outcome(NamedTuple):
+    """What a layer did.
+
+    Attributes:
+        scan: output, potential and state; empty tensors in place of what was not asked for.
+        counts: the output summed over time, `(batch, *features)`.
+        events: the spikes, where a connection driven by events follows.
+    """
+
+    scan: Scan
+    counts: Tensor
+    events: Events | None
+
+
+def obstacle(spike: SpikeFunction | None, like: Tensor) -> str | None:
+    """Why a layer cannot run on the kernels; None where it can. `like` has its dtype and device."""
+    if _forced.get():
+        return "the reference is asked for"
+    if like.device.type != "cpu" or like.dtype != torch.float32:
+        return f"the kernels take float32 on the CPU, not {like.dtype} on {like.device.type}"
+    if not isinstance(spike, Surrogate | None):
+        return f"the spike function {type(spike).__name__} has no kernel"
+    if isinstance(spike, Surrogate):
+        row = spike.derivative
+        if row.name not in TABLE or TABLE[row.name].derivative is not row.derivative:
+            return f"the surrogate derivative {row.name} is not in the table"
+    if torch._C._are_functorch_transforms_active():
+        return "torch.func transforms need the reference"
+    if torch.autograd.forward_ad._current_level >= 0:
+        return "forward-mode derivatives need the reference"
+    return None
+
+
+def sparse(train: SpikeTrain, weight: Tensor) -> bool:
+    """Whether events beat the dense product for this input."""
+    return train.indices.numel() > 0 and train.density() < 0.5
+
+
+def driven(
+    layer: Layer, current: Tensor, state: NeuronState | None, lengths: Tensor | None, shown: Shown
+) -> Outcome:
+    """Neurons driven by a current, `(time, batch, *features)`, from a state or from rest."""
+    if current.numel() == 0 or obstacle(layer.spike, current) is not None:
+        result = _definition(layer, current, state, lengths)
+        return Outcome(result, result.output.sum(0), None)
+    source = Source(current=pack.last_axis(current.flatten(2)))
+    return _run(layer, current.shape[:2], current.shape[2:], source, state, lengths, shown)
+
+
+def _definition(
+    layer: Layer, current: Tensor, state: NeuronState | None, lengths: Tensor | None
+) -> Scan:
+    from surgrad.kernels.scan.reference import rest
+
+    tableau, spike, recurrent, refractory = layer
+    state = rest(tableau, current.new_zeros(current.shape[1:])) if state is None else state
+    return reference_scan(
+        tableau, spike, current, state, recurrent=recurrent, lengths=lengths, refractory=refractory
+    )
+
+
+def connected(
+    layer: Layer,
+    spikes: Events,
+    weight: Tensor,
+    bias: Tensor | None,
+    state: NeuronState | None,
+    lengths: Tensor | None,
+    shown: Shown,
+) -> Outcome:
+    """Neurons behind the weights `(size, presynaptic)` and bias `(size,)`, driven by events."""
+    packed = pack.rows_per_input(weight)
+    source = Source(None, *spikes[:3], packed, None if bias is None else pack.last_axis(bias),
+                    spikes.carrier)  # fmt: skip
+    return _run(layer, spikes.shape[:2], weight.shape[:1], source, state, lengths, shown)
+
+
+class Source(NamedTuple):
+    """What drives a layer, packed: a current, or events, weights, a bias and the carrier."""
+
+    current: Tensor | None
+    starts: Tensor | None = None
+    stops: Tensor | None = None
+    units: Tensor | None = None
+    weights: Tensor | None = None
+    bias: Tensor | None = None
+    carrier: Tensor | None = None
+
+
+def _run(
+    layer: Layer,
+    sequence: tuple[int, ...],
+    features: torch.Size,
+    source: Source,
+    state: NeuronState | None,
+    lengths: Tensor | None,
+    shown: Shown,
+) -> Outcome:
+    import surgrad.kernels.layer.op  # noqa: F401  (registers the operations)
+
+    tableau, spike, recurrent, refractory = layer
+    size, spiking = features.numel(), spike is not None
+    P, begin, square = pack.coefficients(tableau, size), _packed(state), None
+    if recurrent is not None:
+        square = pack.rows_per_input(recurrent)
+        square = pad(square, (0, 0, 0, square.shape[1] - square.shape[0]))
+    graph = [t for t in (P, square, *source, *begin) if t is not None and t.requires_grad]
+    learning = torch.is_grad_enabled() and bool(graph)
+    zeroed, detached = _bits(tableau.zeroed), _bits(tableau.detached)
+    onward = shown.following if spiking else None
+    wanted = [
+        spiking and (shown.dense or (refractory > 0 and learning)),
+        onward is not None or recurrent is not None,
+        shown.potentials or learning or not spiking,
+        learning and (P.requires_grad or bool(zeroed & ~detached)),
+    ]
+    kind = [tableau.order, tableau.delay, refractory, zeroed, detached, int(spiking)]
+    out = torch.ops.surgrad.layer(
+        P, *source, square, *begin, lengths,
+        onward.detach() if onward is not None and learning else None,
+        [*sequence, pack.padded(size), *kind], wanted, _curve(spike),
+    )  # fmt: skip
+
+    def shaped(place: int) -> Tensor:
+        value = out[place]
+        return value[..., :size].unflatten(-1, features) if value.numel() else value
+
+    v = shaped(POTENTIALS)
+    scan = Scan(shaped(SPIKES) if spiking else v, v, NeuronState(*map(shaped, (X, S, I, HOLD))))
+    events = None
+    if onward is not None:
+        carrier = out[CARRIER] if learning else None
+        shape = (sequence[0], sequence[1], size)
+        events = Events(out[STARTS], out[STOPS], out[UNITS], shape, carrier)
+    return Outcome(scan, shaped(COUNTS) if spiking else v.sum(0), events)
+
+
+def _packed(state: NeuronState | None) -> list[Tensor | None]:
+    """The components of a state, with one padded axis for all features."""
+    if state is None:
+        return [None] * 4
+    flat = [state.x.flatten(2), *(part.flatten(1) for part in state[1:])]
+    return [pack.last_axis(part) for part in flat]
+
+
+def _bits(flags: tuple[bool, ...]) -> int:
+    return sum(1 << k for k, flag in enumerate(flags) if flag)
+
+
+def _curve(spike: SpikeFunction | None) -> list[float]:
+    if not isinstance(spike, Surrogate):
+        return [0.0, 1.0, 1.0]
+    row = spike.derivative
+    return [float(NUMBERS[row.name]), row.scale, row.gain]

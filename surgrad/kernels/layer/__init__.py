@@ -1,0 +1,1 @@
+"""Connection and neurons in one pass over time, driven by events; see README.md."""

@@ -1,0 +1,242 @@
+"""The operation `surgrad::layer` and its adjoint, as PyTorch's dispatcher knows them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from surgrad.kernels import blocks, buffers
+from surgrad.kernels.layer.memory import Shape, flat, gradients, outputs, rows, valid_steps
+
+# the places of the outputs
+SPIKES, POTENTIALS, CARRIER, STARTS, STOPS, UNITS, COUNTS, X, S, I, HOLD, STATES, DRIVES = range(13)
+# those of the gradients that are sums over samples
+SUMS = slice(1, 5)
+
+
+@torch.library.custom_op("surgrad::layer", mutates_args=(), device_types="cpu")
+def layer(
+    P: Tensor,
+    current: Tensor | None,
+    starts: Tensor | None,
+    stops: Tensor | None,
+    units: Tensor | None,
+    weights: Tensor | None,
+    bias: Tensor | None,
+    carrier: Tensor | None,
+    recurrent: Tensor | None,
+    x0: Tensor | None,
+    s0: Tensor | None,
+    i0: Tensor | None,
+    hold0: Tensor | None,
+    lengths: Tensor | None,
+    upward: Tensor | None,
+    shape: list[int],
+    wanted: list[bool],
+    curve: list[float],
+) -> list[Tensor]:
+    """Run a layer over time; every tensor with a size axis is padded, see `pack`.
+
+    Args:
+        P: the coefficients.
+        current: `(steps, samples, size)`; else:
+        starts: where row `sample * steps + step` of the spikes that come in begins in `units`.
+        stops: where it ends.
+        units: the units that spiked.
+        weights: `(presynaptic, size)`.
+        bias: `(size,)`.
+        carrier: what the layer below sent along with its spikes; it gets the current's gradient.
+        recurrent: `(size, size)`, a row for each presynaptic neuron.
+        x0: the state to begin with, or None for rest.
+        s0: its spikes.
+        i0: its pending current.
+        hold0: the steps for which its neurons are refractory.
+        lengths: int64 `(samples,)`.
+        upward: the weights to the next layer, `(next, this)`, not differentiated here.
+        shape: a `memory.Shape`.
+        wanted: dense spikes, events, potentials, states and drives.
+        curve: the surrogate derivative's number, scale and gain.
+
+    Returns:
+        dense spikes, potentials, carrier, starts, stops, units, counts, x, s, i, hold, states and
+        drives, empty where not wanted.
+    """
+    from surgrad.kernels.layer.forward import forward
+
+    sizes = Shape(*shape)
+    out = outputs(sizes, wanted, upward, buffers.empty)
+    out[COUNTS].zero_()
+    width = sizes.width(current is None or recurrent is not None or wanted[1])
+    arguments = (
+        sizes.sizes(width, P),
+        flat(P),
+        (flat(current), *rows(starts, stops, units), flat(weights), flat(bias)),
+        flat(recurrent),
+        (flat(x0), flat(s0), flat(i0), flat(hold0)),
+        valid_steps(lengths, sizes),
+        tuple(flat(out[i]) for i in (POTENTIALS, SPIKES, STATES, DRIVES)),
+        (*rows(*out[STARTS : UNITS + 1]), flat(out[COUNTS])),
+        tuple(flat(out[i]) for i in (X, S, I, HOLD)),
+    )
+
+    def run(_: int, first: int, last: int) -> None:
+        work = flat(torch.zeros((3 + 2 * sizes.order) * width))
+        forward((0,) * sizes.order, first, last, work, *arguments)
+
+    blocks.run(blocks.bounds(sizes.samples * (sizes.size // width)), run)
+    return out
+
+
+@layer.register_fake
+def _(P, current, starts, stops, units, weights, bias, carrier, recurrent, x0, s0, i0, hold0,
+      lengths, upward, shape, wanted, curve):  # fmt: skip
+    return outputs(Shape(*shape), wanted, upward, _fake)
+
+
+def _fake(*sizes: int, dtype: torch.dtype) -> Tensor:
+    return torch.empty(sizes, dtype=dtype)
+
+
+@torch.library.custom_op("surgrad::layer_adjoint", mutates_args=(), device_types="cpu")
+def adjoint(
+    P: Tensor,
+    starts: Tensor | None,
+    stops: Tensor | None,
+    units: Tensor | None,
+    recurrent: Tensor | None,
+    x0: Tensor | None,
+    s0: Tensor | None,
+    hold0: Tensor | None,
+    lengths: Tensor | None,
+    upward: Tensor | None,
+    kept: list[Tensor],
+    own: list[Tensor],
+    errors: list[Tensor],
+    shape: list[int],
+    inputs: int,
+    needed: list[bool],
+    curve: list[float],
+) -> list[Tensor]:
+    """The gradients of `layer`.
+
+    Args:
+        P: as there, and so are all up to `upward`.
+        starts: see `layer`.
+        stops: see `layer`.
+        units: see `layer`.
+        recurrent: see `layer`.
+        x0: see `layer`.
+        s0: see `layer`.
+        hold0: see `layer`.
+        lengths: see `layer`.
+        upward: see `layer`.
+        kept: potentials, spikes, states, drives, as there.
+        own: starts, stops and units of the spikes that the layer emitted.
+        errors: gradients of the output, the potentials, the counts, the carrier and the final x, s
+            and i, empty where there is none.
+        shape: as there.
+        inputs: the number of presynaptic units.
+        needed: the gradients that are: current, weights, bias, recurrent, P, initial state.
+        curve: as there.
+
+    Returns:
+        those of current, weights, bias, recurrent, P, x0, s0, i0, empty where not needed.
+    """
+    from surgrad.kernels.layer.backward import backward
+    from surgrad.kernels.layer.products import onto_itself, upwards
+
+    sizes = Shape(*shape)
+    output, membrane, counts, carrier, *final = errors
+    width = sizes.width(starts is not None or recurrent is not None or carrier.numel() > 0)
+    parts = blocks.bounds(sizes.samples * (sizes.size // width))
+    grads = gradients(sizes, P, inputs, needed, len(parts), buffers.empty)
+    for total in grads[SUMS]:
+        total.zero_()
+    every = (1 << sizes.order) - 1
+    full = needed[4] or bool(sizes.zeroed & ~sizes.detached & every)
+    later = recurrent is not None or final[1].numel() > 0 or sizes.detached & every != every
+    above = upwards(sizes, carrier, upward, output, kept[0], P, curve)
+    arguments = (
+        (*sizes.sizes(width, P), int(later)),
+        (sizes.detached, int(full or sizes.zeroed), int(full)),
+        (int(curve[0]), float(curve[1]), float(curve[2])),
+        flat(P),
+        tuple(flat(t) for t in kept),
+        rows(*own),
+        rows(starts, stops, units),
+        onto_itself(recurrent, curve),
+        (flat(x0), flat(s0), flat(hold0)),
+        valid_steps(lengths, sizes),
+        (flat(above.output), flat(membrane), flat(counts), *above[1:]),
+        tuple(flat(t) for t in final),
+    )
+
+    def run(block: int, first: int, last: int) -> None:
+        sums = [t[block] if t.numel() else t for t in grads[SUMS]]
+        mine = tuple(flat(t) for t in (grads[0], *sums, *grads[5:]))
+        group = 4 if recurrent is not None else 1
+        work = flat(torch.zeros(group * (6 + 4 * sizes.order) * width))
+        backward((0,) * sizes.order, first, last, work, *arguments, mine)
+
+    blocks.run(parts, run)
+    grads[SUMS] = [_summed(t) for t in grads[SUMS]]
+    return grads
+
+
+def _summed(parts: Tensor) -> Tensor:
+    if parts.numel() == 0:
+        return parts
+    return parts[0] if len(parts) == 1 else parts.sum(0)
+
+
+@adjoint.register_fake
+def _(P, starts, stops, units, recurrent, x0, s0, hold0, lengths, upward, kept, own, errors, shape,
+      inputs, needed, curve):  # fmt: skip
+    grads = gradients(Shape(*shape), P, inputs, needed, 1, _fake)
+    grads[SUMS] = [_summed(t) for t in grads[SUMS]]
+    return grads
+
+
+def _remember(ctx, inputs, output) -> None:
+    (P, _, starts, stops, units, weights, _, _, recurrent, x0, s0, _, hold0, lengths, upward,
+     shape, _, curve) = inputs  # fmt: skip
+    ctx.set_materialize_grads(False)
+    given = (P, starts, stops, units, recurrent, x0, s0, hold0, lengths, upward)
+    kept = [output[i] for i in (POTENTIALS, SPIKES, STATES, DRIVES, STARTS, STOPS, UNITS)]
+    ctx.save_for_backward(*given, *kept)
+    ctx.mark_non_differentiable(*(output[i] for i in (STARTS, STOPS, UNITS)))
+    ctx.shape, ctx.curve = shape, curve
+    ctx.inputs = 0 if weights is None else weights.shape[0]
+
+
+def _backward(ctx, grads):
+    *given, potentials, spikes, states, drives, starts, stops, units = ctx.saved_tensors
+    need = ctx.needs_input_grad
+    begun = given[5] is not None and any(need[i] for i in (9, 10, 11))
+    needed = [need[1] or need[7], need[5], need[6], need[8], need[0], begun]
+    wanted = (SPIKES, POTENTIALS, COUNTS, CARRIER, X, S, I)
+    errors = [
+        potentials.new_empty(0) if grads[i] is None else grads[i].contiguous() for i in wanted
+    ]
+    current, weights, bias, recurrent, P, x, s, i = adjoint(
+        *given,
+        [potentials, spikes, states, drives],
+        [starts, stops, units],
+        errors,
+        ctx.shape,
+        ctx.inputs,
+        needed,
+        ctx.curve,
+    )
+
+    def only(index: int, grad: Tensor) -> Tensor | None:
+        return grad if need[index] else None
+
+    return (
+        only(0, P), only(1, current), None, None, None, only(5, weights), only(6, bias),
+        only(7, current), only(8, recurrent), only(9, x), only(10, s), only(11, i),
+        *(None,) * 6,
+    )  # fmt: skip
+
+
+layer.register_autograd(_backward, setup_context=_remember)
