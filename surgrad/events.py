@@ -216,6 +216,12 @@ class SpikeTrain:
         return torch.full((self.batch,), self.time, dtype=torch.long, device=self.device)
 
     @property
+    def _edges(self) -> Tensor:
+        """Where the rows of each sample begin, and where the last one ends, `(batch, time + 1)`."""
+        (stride,) = self.indptr.stride()
+        return self.indptr.as_strided((self.batch, self.time + 1), (self.time * stride, stride))
+
+    @property
     def _grid(self) -> Tensor:
         """The number of spikes in each row, `(batch, time)`."""
         return self.indptr.diff().view(self.batch, self.time)
@@ -254,10 +260,10 @@ class SpikeTrain:
     def __getitem__(self, steps: slice) -> SpikeTrain:
         """The steps of a slice, `train[a:b]`; lengths shrink with it."""
         start, stop = bounds_of(steps, self.time)
-        rows, skipped = self._grid[:, start:stop], self._grid[:, :start].sum(1)
+        rows, begins = self._grid[:, start:stop], self._edges[:, start]
         return self._replace(
             indptr=pointers(rows),
-            indices=segments(self.indices, self._starts + skipped, rows.sum(1)),
+            indices=segments(self.indices, begins, rows.sum(1)),
             time=stop - start,
             lengths=None if self.lengths is None else (self.lengths - start).clamp(0, stop - start),
         )
@@ -265,10 +271,12 @@ class SpikeTrain:
     def select(self, samples: Array) -> SpikeTrain:
         """The given samples, in the given order."""
         index = whole(samples, "samples", self.batch).to(self.device)
-        rows = self._grid[index]
+        # only the chosen rows are touched: a batch must not cost a pass over the whole data set
+        edges = self._edges[index]
+        rows = edges.diff()
         return self._replace(
             indptr=pointers(rows),
-            indices=segments(self.indices, self._starts[index], rows.sum(1)),
+            indices=segments(self.indices, edges[:, 0], rows.sum(1)),
             batch=len(index),
             lengths=None if self.lengths is None else self.lengths[index],
         )
@@ -313,11 +321,6 @@ class SpikeTrain:
             torch.equal(getattr(self, part), getattr(other, part))
             for part in ("indptr", "indices", "valid")
         )
-
-    @property
-    def _starts(self) -> Tensor:
-        """Where each sample begins in `indices`, `(batch,)`."""
-        return pointers(self._grid.sum(1))[:-1]
 
     def _replace(self, **changes: Any) -> SpikeTrain:
         kept = {name: getattr(self, name) for name in self.__slots__}
