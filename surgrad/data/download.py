@@ -236,7 +236,6 @@ def _attempt(url: str, part: Path, before: int, progress: Progress) -> bool:
         at, total = _place(response, before)
         with part.open("r+b" if at else "wb") as sink:
             sink.seek(at)
-            sink.truncate()
             while block := response.read(BLOCK):
                 sink.write(block)
                 at += len(block)

@@ -34,6 +34,8 @@ class Server:
     """Hang up after so many bytes of an answer."""
     cuts: int = 0
     """So many times."""
+    pretend: bool = False
+    """Answer a range with the whole file, as if it were what was asked for."""
     errors: list[int] = field(default_factory=list)
     """Statuses to give first."""
     asked: list[str | None] = field(default_factory=list)
@@ -48,12 +50,14 @@ class Server:
         if status != 200 or contents is None:
             return request.send_error(status)
         start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and self.ranges else 0
+        partial = bool(start)
+        start = 0 if self.pretend else start
         if start >= len(contents):
             return request.send_error(416)
-        request.send_response(206 if start else 200)
+        request.send_response(206 if partial else 200)
         body = contents[start:]
         request.send_header("Content-Length", str(len(body)))
-        if start:
+        if partial:
             end = f"{len(contents) - 1}/{len(contents)}"
             request.send_header("Content-Range", f"bytes {start}-{end}")
         request.end_headers()
@@ -149,6 +153,15 @@ def test_a_server_that_cannot_resume_sends_it_all(server: Server, tmp_path: Path
     assert (tmp_path / "a.bin").read_bytes() == CONTENTS
     assert server.asked == [None, "bytes=1000000-"]
     assert server.sent == 1_000_000 + len(CONTENTS)
+
+
+def test_what_the_server_says_of_the_range_holds(server: Server, tmp_path: Path) -> None:
+    server.files["/a.bin"] = CONTENTS
+    server.pretend = True
+    (tmp_path / "a.bin.part").write_bytes(CONTENTS[:777])
+    fetch(f"{server.address}/a.bin", tmp_path / "a.bin", digest=sha256(CONTENTS))
+    assert (tmp_path / "a.bin").read_bytes() == CONTENTS
+    assert server.asked == ["bytes=777-"]
 
 
 def test_refuses_a_wrong_checksum_and_keeps_nothing(server: Server, tmp_path: Path) -> None:
