@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from surgrad.report.contents import Array, Constants, Layer
 from surgrad.report.svg import COLOUR, SERIES, inline, panels
 
-# of a curve, and of a confusion matrix: what is drawn at most
-POINTS, CELLS = 500, 2000
+# what is drawn at most of a curve, of layers in one picture, and of a confusion matrix
+POINTS, LAYERS, CELLS = 500, 12, 1300
 # the share of silent or saturated neurons from which a layer is marked
 ALARM = 0.3
 Epochs = Sequence[dict[str, Any]]
@@ -52,6 +52,9 @@ def _curve(
         axes.yaxis.set_major_formatter(lambda y, _: f"{100 * y:.4g} %")
     elif low > 0 and high > 20 * low:
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
+        axes.yaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set_xlabel("epoch")
     keys = [(name, colour, "line") for name, (colour, *_) in found.items() if len(found) > 1]
@@ -66,7 +69,7 @@ def _curve(
 def curves(epochs: Epochs, best: int | None, layers: Sequence[str]) -> list[Picture]:
     """Whatever the run has of loss, accuracy, firing rates and gradient norm."""
     rates = {}
-    for i in range(sum(key.startswith("rates.") for key in epochs[-1])):
+    for i in range(min(LAYERS, sum(key.startswith("rates.") for key in epochs[-1]))):
         name = layers[i] if i < len(layers) else f"layer {i + 1}"
         rates[name] = (f"rates.{i}", SERIES[i % len(SERIES)])
     parts = {"train": "muted", "validation": "accent"}

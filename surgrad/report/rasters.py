@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from matplotlib.colors import to_rgb
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
 
@@ -15,19 +16,21 @@ from surgrad.report.svg import COLOUR, PIXEL, SERIES, inline, panels
 Keys = list[tuple[str, str, str]]
 
 # spikes that are drawn one by one; more become pixels, whose number does not grow
-DRAWN = 2000
+DRAWN = 1500
 COLUMNS, ROWS = 400, 120
-STEPS, LINES = 400, 60
+# what is drawn at most of a trace, of the classes, and of the hidden layers
+STEPS, LINES, LAYERS = 300, 30, 3
 
 
 def example(evidence: Evidence, shown: Example, name: str) -> Picture:
     """All about one example, over a common axis of time."""
-    heights = [0.95, *(h for trace in shown.hidden for h in (0.95, 0.85)), 1.25]
+    hidden = shown.hidden[:LAYERS]
+    heights = [0.95, *[0.95, 0.85] * len(hidden), 1.25]
     figure, axes = panels(heights, 4.4)
     ms = 1e3 * evidence.dt
     steps = max(len(shown.output), 1)
     _input(axes[0], shown, ms, steps)
-    for index, trace in enumerate(shown.hidden):
+    for index, trace in enumerate(hidden):
         colour = SERIES[index % len(SERIES)]
         _raster(axes[1 + 2 * index], trace.events, trace.size, ms, steps, colour)
         spikes = f"{trace.layer} · {trace.size} neurons · {len(trace.events)} spikes"
@@ -71,7 +74,7 @@ def _input(axes: Any, shown: Example, ms: float, steps: int) -> None:
         axes.set_title("input")
     else:
         span = np.ptp(shown.input) or 1.0
-        _pixels(axes, (shown.input.T - shown.input.min()) / span, steps * ms, shown.size)
+        _pixels(axes, (shown.input.T - shown.input.min()) / span, steps * ms, shown.size, "ink")
         axes.set_title(f"input · {shown.size} values, the darker the higher")
 
 
@@ -83,7 +86,7 @@ def _raster(
         grid, _, _ = np.histogram2d(
             events[:, 1], events[:, 0], bins, [[-0.5, size - 0.5], [-0.5, steps - 0.5]]
         )
-        _pixels(axes, (grid / max(grid.max(), 1)) ** 0.6, steps * ms, size)
+        _pixels(axes, (grid / max(grid.max(), 1)) ** 0.6, steps * ms, size, colour)
     elif len(events):
         half = max(0.4, size / 44)
         x = np.repeat(events[:, 0] * ms, 2)
@@ -97,9 +100,9 @@ def _raster(
     axes.yaxis.get_major_locator().set_params(integer=True, nbins=3)
 
 
-def _pixels(axes: Any, strength: Array, width: float, size: int) -> None:
+def _pixels(axes: Any, strength: Array, width: float, size: int, colour: str) -> None:
     image = np.zeros((*strength.shape, 4))
-    image[..., :3] = [int(PIXEL[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    image[..., :3] = to_rgb(PIXEL.get(colour, PIXEL["c1"]))
     image[..., 3] = strength
     step = width / strength.shape[1]
     extent = (-0.5 * step, width - 0.5 * step, -0.5, size - 0.5)

@@ -13,8 +13,6 @@ from surgrad.report.figures import Picture
 from surgrad.report.rasters import example, label
 from surgrad.report.svg import SERIES, theme
 
-# layers whose neurons are drawn
-MOST = 12
 _EXAMPLES = {
     "class": "The first right and the first wrong ones of a test batch: input, hidden spikes, "
     "membrane potentials and the read-out.",
@@ -69,13 +67,13 @@ def _sections(
         return
     drawn = [example(seen, one, f"example-{index}") for index, one in enumerate(seen.examples)]
     yield Section("examples", "Examples", _EXAMPLES[seen.target], drawn)
-    more = len(seen.layers) > MOST
-    text = _NEURONS + (f" The first {MOST} of {len(seen.layers)} layers." if more else "")
+    more = len(seen.layers) > figures.LAYERS
+    text = _NEURONS + (f" The first {figures.LAYERS} of {len(seen.layers)} layers." if more else "")
     yield Section("neurons", "Neurons", text, list(_neurons(seen)))
 
 
 def _neurons(seen: Evidence) -> Iterator[Picture]:
-    for index, layer in enumerate(seen.layers[:MOST]):
+    for index, layer in enumerate(seen.layers[: figures.LAYERS]):
         colour = SERIES[index % len(SERIES)]
         yield figures.rates(layer, colour, f"rates-{index}")
         yield figures.surrogate(layer, colour, f"surrogate-{index}")

@@ -18,7 +18,7 @@ SERIES = ("c1", "c2", "c3", "c4", "c5", "c6")
 VARIABLES = ("ink", "muted", "line", "card", "accent", "good", "bad", *SERIES)
 COLOUR = {name: f"#0100{index:02x}" for index, name in enumerate(VARIABLES, start=1)}
 # for pixels, which know no style sheet: readable on light and on dark
-PIXEL = "#5f86c9"
+PIXEL = {"ink": "#858b95", "c1": "#5990d6", "c2": "#d3913f", "c3": "#3fa394"}
 
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -107,6 +107,7 @@ def _tag(tag: str, names: dict[str, str]) -> str:
     tag = re.sub(r' id="([^"]+)"', lambda m: f' id="{names[m[1]]}"' if m[1] in names else "", tag)
     tag = re.sub(r'(href="|url\()#([^")]+)', lambda m: f"{m[1]}#{names[m[2]]}", tag)
     tag = tag.replace("xlink:href", "href")
+    tag = re.sub(r" d=\"[^\"]*", lambda m: re.sub(r"\s*([MLCQz])\s*", r"\1", m[0]), tag)
     tag = re.sub(r"#0100([0-9a-f]{2})\b", _variable, tag)
     return re.sub(r"-?\d+\.\d{3,}", lambda m: f"{float(m[0]):.2f}".rstrip("0").rstrip("."), tag)
 
