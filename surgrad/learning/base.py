@@ -14,6 +14,9 @@ from surgrad.events import SpikeTrain
 from surgrad.network import Record, Sequential
 from surgrad.objectives import Loss, Objective
 
+Need = Literal["future", "other layers", "weight transport"]
+EVERYTHING: frozenset[Need] = frozenset({"future", "other layers", "weight transport"})
+
 
 class Batch(NamedTuple):
     """Inputs and what is wanted of them.
@@ -104,12 +107,22 @@ class Rule(ABC):
 
     Attributes:
         exact: of what it gives the exact gradient: of the network with the surrogate derivative
-            ("surrogate"), of the spike times ("event"), or of nothing (None).
+            ("surrogate"), of the spike times ("event"), of the expected loss or the likelihood of a
+            stochastic network ("expectation"), or of nothing (None).
         exact_when: where that holds, in a few words.
     """
 
-    exact: ClassVar[Literal["surrogate", "event"] | None] = None
+    exact: ClassVar[Literal["surrogate", "event", "expectation"] | None] = None
     exact_when: ClassVar[str] = "never"
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """What the rule needs at a synapse beyond its own layer's present and past.
+
+        "future": what happens later; "other layers": their state, beyond a broadcast error;
+        "weight transport": the forward weights on the way back.
+        """
+        return frozenset()
 
     @abstractmethod
     def gradients(self, net: Sequential, batch: tuple, loss: Loss | Objective) -> Result:

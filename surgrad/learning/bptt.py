@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from surgrad.errors import ArgumentError
-from surgrad.learning.base import Batch, Result, Rule, evaluate, spiking_counts
+from surgrad.learning.base import EVERYTHING, Batch, Need, Result, Rule, evaluate, spiking_counts
 from surgrad.network import Record, Sequential, State
 from surgrad.objectives import Loss, Objective, as_objective
 
@@ -35,6 +35,11 @@ class BPTT(Rule):
 
     exact = "surrogate"
     exact_when = "always"
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """See `Rule.needs`."""
+        return EVERYTHING
 
     def gradients(self, net: Sequential, batch: tuple, loss: Loss | Objective) -> Result:
         """See `Rule.gradients`."""
@@ -67,7 +72,13 @@ class TruncatedBPTT(Rule):
 
     window: int = 50
 
+    exact = "surrogate"
     exact_when = "the window is at least as long as the sequence"
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """See `Rule.needs`."""
+        return EVERYTHING
 
     def __post_init__(self) -> None:
         if self.window < 1:

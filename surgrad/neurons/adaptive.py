@@ -80,8 +80,8 @@ class ALIF(_Adaptive):
         >>> neuron(torch.full((9, 1, 1), 1.2))[0].flatten()
         tensor([0., 1., 0., 1., 1., 1., 0., 1., 1.])
 
-    References: Bellec et al. 2018, eqs. 1 to 5; Bellec et al. 2020, eqs. 8 to 10. The
-    reset takes ϑ, not the raised threshold, as in the second.
+    References: Bellec et al. 2018 (LSNN) and 2020, methods. The reset takes ϑ, not the raised
+    threshold, as in the second.
     """
 
     tau_mem: Bounded
@@ -127,7 +127,7 @@ class AdLIF(_Adaptive):
         jump: `b`, what a spike adds to it.
         options: see `SpikingOptions`.
 
-    References: Bittar & Garner 2022, eqs. 6 to 8. There `w` of the same step acts on the membrane,
+    References: Bittar & Garner 2022 (adLIF). There `w` of the same step acts on the membrane,
     the input has the factor `1 - β` (here it is in the weights, as for the other neurons), and
     `a` may be negative.
     """

@@ -1,0 +1,148 @@
+"""e-prop, and online training through time: eligibility traces and errors that go straight back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+from surgrad.learning.base import Need
+from surgrad.learning.cells import Cell
+from surgrad.learning.feedback import Broadcast
+from surgrad.learning.forward import Deltas, ForwardRule, Layers, Setting, Signal, delays
+from surgrad.objectives import Objective
+from surgrad.objectives.checks import one_of
+from surgrad.tableau import Tableau
+
+
+@dataclass(frozen=True)
+class EProp(ForwardRule):
+    r"""Eligibility propagation: a synapse's trace times an error that is broadcast to its neuron.
+
+    .. math::
+        \frac{dE}{dW_{ji}} \approx \sum_n L_j[n]\, \bar e_{ji}[n], \qquad
+        e_{ji}[n] = h(v_j[n])\, c \cdot G_{ji}[n], \qquad
+        L_j[n] = \sum_k B_{jk} \frac{\partial E}{\partial y_k[n]}
+
+    `G` is the neuron's own sensitivity, see `surgrad.learning.traces`: for `LIF` a low-pass filter
+    of the presynaptic spikes, for `ALIF` with a slow second component. The bar is the read-out's
+    filter `κ`. What is left out is what the neuron's spikes do to it by way of other neurons.
+    Time constants and thresholds that are learnable have traces of their own.
+
+    Rates are regularised by the penalties of the objective, whose gradient at the spike counts is a
+    further learning signal.
+
+    Args:
+        feedback: "symmetric" (`B` is the transposed read-out; through the product of the weights in
+            between for layers further down) or "random".
+        kappa: "readout" filters the eligibility with the read-out's own dynamics, "none" does not.
+        online: one pass, with a filtered trace for each synapse, where the loss is additive and
+            there are no penalties. Else two passes with errors that are filtered backwards: the
+            same gradient, one trace a presynaptic unit and the errors of all steps in memory.
+        seed: of random feedback.
+
+    Example:
+        >>> import torch
+        >>> from surgrad.neurons import LI, LIF
+        >>> from surgrad.objectives import losses
+        >>> net = Sequential(torch.nn.Linear(3, 8), LIF(8), torch.nn.Linear(8, 2), LI(2), dt=1e-3)
+        >>> batch = torch.ones(10, 4, 3), torch.zeros(4, dtype=torch.long)
+        >>> result = EProp(feedback="random").gradients(net, batch, losses.every_step)
+        >>> all(p.grad is not None for p in net.parameters())
+        True
+
+    References: Bellec et al. 2020, "Mathematical basis for e-prop" and its methods. They leave the
+    reset out of `G`; here it is as the neuron's `detach_reset` says. The filter is exact for any
+    read-out, where theirs is an exponential.
+    """
+
+    feedback: Literal["symmetric", "random"] = "symmetric"
+    kappa: Literal["readout", "none"] = "readout"
+    online: bool = False
+    seed: int = 0
+
+    through_spikes = True
+    exact = "surrogate"
+    exact_when = (
+        "one spiking layer without recurrent weights, behind it nothing or a read-out with "
+        "symmetric feedback and its filter"
+    )
+
+    def __post_init__(self) -> None:
+        one_of(self, "feedback", "symmetric", "random")
+        one_of(self, "kappa", "readout", "none")
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """See `Rule.needs`."""
+        return frozenset({"weight transport"} if self.feedback == "symmetric" else ())
+
+    def signal(self, on: Setting) -> Signal:
+        """See `ForwardRule.signal`."""
+        return Broadcast(on.cells, self.feedback, self.seed)
+
+    def filter_of(self, on: Setting) -> Tableau | None:
+        """See `ForwardRule.filter_of`."""
+        last = on.cells[-1]
+        return None if last.spiking or self.kappa == "none" else last.tableau
+
+    def lags(self, cells: list[Cell]) -> list[int]:
+        """See `ForwardRule.lags`."""
+        filtered = not cells[-1].spiking and self.kappa == "readout"
+        return delays(cells, skip_last=filtered)
+
+    def two_passes(self, objective: Objective) -> bool:
+        """See `ForwardRule.two_passes`."""
+        return super().two_passes(objective) or (self.kappa == "readout" and not self.online)
+
+
+@dataclass(frozen=True)
+class OTTT(ForwardRule):
+    r"""Online training through time: presynaptic traces, and back-propagation within each step.
+
+    .. math::
+        \frac{dE}{dW^l_{ji}} \approx \sum_n \delta^l_j[n]\, \epsilon_i[n], \qquad
+        \delta^l[n] = h(v^l[n]) \odot W^{l+1\top} \delta^{l+1}[n]
+
+    with :math:`\epsilon` the tableau's response to the presynaptic spikes. Between layers only the
+    first effect of a spike counts: where it comes `d` steps later, the trace waits for the error.
+    Memory does not grow with time.
+
+    References: Xiao et al. 2022, section 4 (their neurons are LIF with d = 0); Bohnstingl et al.
+    2023 for the spatial part (OSTL without its residual).
+    """
+
+    exact = "surrogate"
+    exact_when = (
+        "one spiking layer without recurrent weights and with a detached reset, no read-out"
+    )
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """See `Rule.needs`."""
+        return frozenset({"other layers", "weight transport"})
+
+    def lags(self, cells: list[Cell]) -> list[int]:
+        """See `ForwardRule.lags`."""
+        return delays(cells)
+
+    def signal(self, on: Setting) -> Signal:
+        """See `ForwardRule.signal`."""
+        cells = on.cells
+        gains = [cell.response()[1] for cell in cells]
+
+        def spatial(n: int, error: Tensor, filtered: Tensor, at: Layers) -> Deltas:
+            deltas: Deltas = [None] * len(cells)
+            reached = error
+            for i in reversed(range(len(cells))):
+                here = at[i]
+                if here is None:
+                    break
+                if here.next is not None:
+                    reached = cells[i + 1].back(reached * gains[i + 1], here.next)
+                reached = reached * here.traces.slope
+                deltas[i] = reached
+            return deltas
+
+        return spatial

@@ -1,0 +1,98 @@
+"""Ways back: fixed feedback matrices, and the learning signals that go through them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from surgrad.learning.cells import Cell
+from surgrad.learning.forward import Deltas, Here, Layers
+
+
+def fixed(
+    shape: tuple[int, ...], *, seed: int, layer: int, like: Tensor, uniform: bool = False
+) -> Tensor:
+    r"""A fixed random matrix, the same whenever it is asked for.
+
+    Args:
+        shape: of the matrix.
+        seed: the rule's seed.
+        layer: the layer's index, so that layers of equal shape have matrices of their own.
+        like: gives dtype and device.
+        uniform: between :math:`\pm 1/\sqrt{n}`, as DECOLLE has it, instead of normal.
+
+    Returns:
+        independent entries of variance 1/n (1/3n if uniform), where n is the size of the last axis.
+
+    Example:
+        >>> one = fixed((3, 4), seed=0, layer=1, like=torch.zeros(()))
+        >>> torch.equal(one, fixed((3, 4), seed=0, layer=1, like=torch.zeros(())))
+        True
+    """
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + layer)
+    scale = max(shape[-1], 1) ** -0.5
+    if uniform:
+        drawn = torch.rand(shape, generator=generator, dtype=torch.float64) * 2 - 1
+    else:
+        drawn = torch.randn(shape, generator=generator, dtype=torch.float64)
+    return (drawn * scale).to(like)
+
+
+@dataclass
+class Broadcast:
+    r"""The error of the output, sent to each hidden layer at once.
+
+    .. math:: L_j[n] = \sum_k B_{jk}\, \mathrm{err}_k[n]
+
+    `B` is random, or symmetric: the transposed weights to the read-out, and for layers further
+    down the transposed product of the weights in between.
+
+    Args:
+        cells: the layers.
+        kind: "symmetric", "random" or "uniform".
+        seed: of random matrices.
+        matrices: other matrices for the hidden layers, by index.
+    """
+
+    cells: list[Cell]
+    kind: str
+    seed: int
+    matrices: dict[int, Tensor] = field(default_factory=dict)
+
+    def __call__(self, n: int, error: Tensor, filtered: Tensor, at: Layers) -> Deltas:
+        """See `Signal`."""
+        last = len(self.cells) - 1
+        own = filtered if self.cells[last].spiking else error
+        deltas: Deltas = [None] * last + [_times(own, at[last])]
+        signal = filtered
+        for i in reversed(range(last)):
+            here = at[i]
+            if self.kind == "symmetric":
+                if here is None or here.next is None:
+                    break
+                signal = self.cells[i + 1].back(signal, here.next)
+            elif here is not None:
+                signal = self._through(i, filtered, here.traces.slope.shape)
+            if here is not None and self.cells[i].spiking:
+                deltas[i] = signal * here.traces.slope
+        return deltas
+
+    def _through(self, i: int, error: Tensor, shape: torch.Size) -> Tensor:
+        flat = error.flatten(1)
+        if i not in self.matrices:
+            size = shape[1:].numel()
+            self.matrices[i] = matrix(size, flat.shape[1], self.kind, self.seed, i, flat)
+        return (flat @ self.matrices[i].T).view(shape)
+
+
+def matrix(neurons: int, outputs: int, kind: str, seed: int, layer: int, like: Tensor) -> Tensor:
+    """The matrix from the errors of the output to a layer, `(neurons, outputs)`."""
+    if kind == "uniform":
+        return like.new_full((neurons, outputs), outputs**-0.5)
+    return fixed((neurons, outputs), seed=seed, layer=layer, like=like)
+
+
+def _times(error: Tensor, here: Here | None) -> Tensor | None:
+    return None if here is None else error * here.traces.slope

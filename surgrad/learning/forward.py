@@ -1,0 +1,353 @@
+"""The engine of the rules that run forward in time: eligibility x learning signal x loss."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from surgrad.errors import RuleError
+from surgrad.events import SpikeTrain
+from surgrad.learning.base import Batch, Result, Rule, evaluate
+from surgrad.learning.cells import Cell, CellState, Fire, cells_of
+from surgrad.learning.errors import Errors, ErrorSource, OnlineErrors, errors_of
+from surgrad.learning.filters import Filtered, backwards
+from surgrad.learning.traces import Eligibility, Traces, add_gradient
+from surgrad.network import Sequential, Stage
+from surgrad.neurons import SpikingNeuron
+from surgrad.objectives import Loss, Objective, as_objective
+from surgrad.spikes import Stochastic
+from surgrad.tableau import Tableau
+
+# steps whose input is dense at a time
+CHUNK = 32
+
+
+class Moment(NamedTuple):
+    """A network in one step.
+
+    Attributes:
+        n: the step.
+        before: the layers one step ago, None at the start.
+        after: the layers now.
+        end: what goes into the modules behind the last neurons, a leaf.
+        output: the network's output, with a graph to `end` where there are such modules.
+    """
+
+    n: int
+    before: list[CellState | None]
+    after: list[CellState]
+    end: Tensor
+    output: Tensor
+
+
+class Setting(NamedTuple):
+    """What a rule is used on."""
+
+    net: Sequential
+    cells: list[Cell]
+    batch: Batch
+    objective: Objective
+
+
+class Here(NamedTuple):
+    """A layer in the step that an error is about.
+
+    Attributes:
+        traces: its traces.
+        next: the layer behind it in that step, which got its spikes; None for the last.
+    """
+
+    traces: Eligibility
+    next: CellState | None
+
+
+Layers = list[Here | None]
+Deltas = list[Tensor | None]
+
+
+class Signal(Protocol):
+    """Where a rule's credit comes from, for one batch."""
+
+    def __call__(self, n: int, error: Tensor, filtered: Tensor, at: Layers) -> Deltas:
+        """The gradient with respect to each layer's membrane potential.
+
+        Args:
+            n: the step of the error.
+            error: the gradient at the output of the last neurons in this step.
+            filtered: the same through the rule's filter where it is applied to errors.
+            at: each layer's traces in the step that this error is about, None if before the
+                start; and the layer behind it in that step.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class ForwardRule(Rule):
+    """A rule that keeps eligibility traces and turns them into gradients as errors come in.
+
+    A subclass says what the learning signal is. Where the loss is additive and there are no
+    penalties one pass will do; else a first pass computes the output and the spike counts, hence
+    the errors, and a second one repeats it with them. Neither stores anything over time but the
+    network's output and its errors.
+    """
+
+    through_spikes: ClassVar[bool] = False
+
+    @property
+    def name(self) -> str:
+        """For errors."""
+        return type(self).__name__
+
+    @abstractmethod
+    def signal(self, on: Setting) -> Signal:
+        """The learning signal for a batch."""
+
+    def check(self, on: Setting) -> None:
+        """Raise a `RuleError` where the rule's mathematics does not hold."""
+
+    def memory(self, cell: Cell) -> Tableau:
+        """The tableau of a layer's traces."""
+        return cell.tableau
+
+    def observe(self, on: Setting, moment: Moment) -> Tensor | None:
+        """A number for each sample and step that the rule learns from."""
+        return None
+
+    def value(
+        self, on: Setting, output: Tensor, counts: list[Tensor], seen: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """The loss and the penalty to report."""
+        return evaluate(on.net, on.batch, on.objective, output, counts)
+
+    def fire(self, stage: Stage, net: Sequential, batch: Batch) -> Fire | None:
+        """How neurons fire, where not by their own spike function."""
+        return None
+
+    def filter_of(self, on: Setting) -> Tableau | None:
+        """The filter between eligibility and error, if there is one."""
+        return None
+
+    def filters(self, cells: list[Cell], index: int) -> bool:
+        """Whether the filter applies to a layer."""
+        return cells[index].spiking and index < len(cells) - 1
+
+    def lags(self, cells: list[Cell]) -> list[int]:
+        """The steps from a layer's spikes to the error that is about them."""
+        return [0] * len(cells)
+
+    def two_passes(self, objective: Objective) -> bool:
+        """Whether the errors are needed before the traces run."""
+        return not objective.loss.additive or bool(objective.penalties)
+
+    def online_errors(self, on: Setting) -> ErrorSource:
+        """The errors in one pass."""
+        return OnlineErrors(on.objective, on.batch)
+
+    def known_errors(
+        self, on: Setting, output: Tensor, counts: list[Tensor], seen: Tensor | None
+    ) -> Errors:
+        """The errors in two passes."""
+        errors, taken = (
+            errors_of(on.objective, on.batch, on.net, output, counts),
+            self.filter_of(on),
+        )
+        if taken is None:
+            return errors
+        return errors._replace(filtered=backwards(taken.to(output), errors.output))
+
+    def gradients(self, net: Sequential, batch: tuple, loss: Loss | Objective) -> Result:
+        """See `Rule.gradients`."""
+        objective, full = as_objective(loss, net.dt), Batch.of(batch, net)
+        with torch.no_grad():
+            cells = cells_of(net, self.name, lambda stage: self.fire(stage, net, full))
+            on = Setting(net, cells, full, objective)
+            _check_tail(self, on)
+            self.check(on)
+            return self._run(on)
+
+    def _run(self, on: Setting) -> Result:
+        taken, errors = None, None
+        if self.two_passes(on.objective):
+            start, log = _noise(on.net), _Log(self, on)
+            for moment in moments(on):
+                log.add(moment)
+            errors = self.known_errors(on, *log.read())
+            _repeat(on.net, start)
+        else:
+            taken, errors = self.filter_of(on), self.online_errors(on)
+        learner, log = _Learner(self, on, taken), _Log(self, on)
+        for moment in moments(on):
+            learner.learn(moment, *errors.at(moment.n, moment.output), errors.counts)
+            log.add(moment)
+        learner.write()
+        output, counts, seen = log.read()
+        value, penalty = self.value(on, output, counts, seen)
+        return Result.of(value, output, counts, penalty)
+
+
+class _Log:
+    """What is kept of a pass."""
+
+    def __init__(self, rule: ForwardRule, on: Setting) -> None:
+        self.rule, self.on = rule, on
+        self.outputs: list[Tensor] = []
+        self.seen: list[Tensor] = []
+        self.counts: list[Tensor] = []
+
+    def add(self, moment: Moment) -> None:
+        self.outputs.append(moment.output.detach())
+        seen = self.rule.observe(self.on, moment)
+        self.seen += [] if seen is None else [seen]
+        pairs = zip(self.on.cells, moment.after, strict=True)
+        spikes = [
+            after.s * inside(moment.n, self.on.batch.valid, after.s)
+            for cell, after in pairs
+            if cell.spiking
+        ]
+        pairs = zip(self.counts, spikes, strict=True)
+        self.counts = [a + b for a, b in pairs] if moment.n else spikes
+
+    def read(self) -> tuple[Tensor, list[Tensor], Tensor | None]:
+        """The output, the counts of the spiking layers, and what the rule observed."""
+        return torch.stack(self.outputs), self.counts, torch.stack(self.seen) if self.seen else None
+
+
+class _Learner:
+    """The traces of all layers during one batch."""
+
+    def __init__(self, rule: ForwardRule, on: Setting, taken: Tableau | None) -> None:
+        cells = on.cells
+        self.cells, self.valid, self.tail = cells, on.batch.valid, on.net.tail
+        self.traces = [
+            Traces(cell, rule.memory(cell), rule.name, through_spikes=rule.through_spikes)
+            for cell in cells
+        ]
+        self.lags = rule.lags(cells)
+        self.past = deque[list[Here]](maxlen=max(self.lags) + 1)
+        self.filtered = [
+            Filtered(taken, rule.name, cell) if taken and rule.filters(cells, i) else None
+            for i, cell in enumerate(cells)
+        ]
+        self.signal = rule.signal(on)
+        self.behind = [p for p in self.tail.parameters() if p.requires_grad]
+        self.gradients = [torch.zeros_like(p) for p in self.behind]
+
+    def learn(
+        self, moment: Moment, raw: Tensor, filtered: Tensor | None, counts: list[Tensor]
+    ) -> None:
+        """Advance the traces by a step and use the errors of that step."""
+        error = self._behind(moment, raw)
+        now = [
+            traces.update(before, after)
+            for traces, before, after in zip(self.traces, moment.before, moment.after, strict=True)
+        ]
+        behind = [*moment.after[1:], None]
+        self.past.append([Here(*pair) for pair in zip(now, behind, strict=True)])
+        at = [self._lagged(i, lag) for i, lag in enumerate(self.lags)]
+        deltas = self.signal(moment.n, error, error if filtered is None else filtered, at)
+        for traces, delta, here in zip(self.traces, deltas, at, strict=True):
+            if delta is not None and here is not None:
+                traces.add(delta, here.traces)
+        spiking = [i for i, cell in enumerate(self.cells) if cell.spiking]
+        for i, price in zip(spiking, counts, strict=False):
+            here = price * inside(moment.n, self.valid, price)
+            self.traces[i].add(here * now[i].slope, now[i])
+
+    def _lagged(self, i: int, lag: int) -> Here | None:
+        if len(self.past) <= lag:
+            return None
+        here, through = self.past[-1 - lag][i], self.filtered[i]
+        return here if through is None else here._replace(traces=through.update(here.traces))
+
+    def write(self) -> None:
+        """Add all gradients to `p.grad`."""
+        for traces in self.traces:
+            traces.write()
+        for parameter, gradient in zip(self.behind, self.gradients, strict=True):
+            add_gradient(parameter, gradient)
+
+    def _behind(self, moment: Moment, raw: Tensor) -> Tensor:
+        """The error at the output of the last neurons."""
+        if not len(self.tail):
+            return raw
+        found = torch.autograd.grad(moment.output, [moment.end, *self.behind], raw)
+        for kept, gradient in zip(self.gradients, found[1:], strict=True):
+            kept += gradient
+        return found[0]
+
+
+def moments(on: Setting) -> Iterator[Moment]:
+    """Run a network step by step."""
+    cells, tail = on.cells, on.net.tail
+    states: list[CellState | None] = [None] * len(cells)
+    for n, values in enumerate(frames(on.batch, cells[0].like)):
+        after = []
+        for cell, before in zip(cells, states, strict=True):
+            after.append(cell.step(before, values, n))
+            values = after[-1].s
+        end = torch.where(inside(n, on.batch.valid, values), values, torch.zeros_like(values))
+        output = end
+        if len(tail):
+            with torch.enable_grad():
+                end = end.requires_grad_()
+                output = tail(end)
+        yield Moment(n, states, after, end, output)
+        states = [*after]
+
+
+def inside(n: int, valid: Tensor, like: Tensor) -> Tensor:
+    """The samples that have not ended, to be broadcast with `(batch, *features)`."""
+    return (n < valid).view(-1, *(1,) * (like.dim() - 1))
+
+
+def frames(batch: Batch, like: Tensor) -> Iterator[Tensor]:
+    """The inputs of one step after the other, `(batch, *features)`."""
+    for start in range(0, batch.time, CHUNK):
+        piece = batch.inputs[start : start + CHUNK]
+        dense = piece.to_dense(like.dtype) if isinstance(piece, SpikeTrain) else piece.to(like)
+        yield from dense.unbind(0)
+
+
+def _check_tail(rule: ForwardRule, on: Setting) -> None:
+    if len(on.net.tail) and not on.cells[-1].spiking and rule.filter_of(on) is not None:
+        raise RuleError(
+            f"modules behind the read-out under {rule.name}",
+            got=" → ".join(type(module).__name__ for module in on.net.tail),
+            expected="none: its filter is that of the read-out, whose output the loss sees",
+            fix="put them before the read-out",
+        )
+
+
+def _noise(net: Sequential) -> list[Tensor]:
+    """The states of all generators that a network draws from."""
+    return [torch.get_rng_state(), *(g.get_state() for g in _generators(net))]
+
+
+def _repeat(net: Sequential, states: list[Tensor]) -> None:
+    torch.set_rng_state(states[0])
+    for generator, state in zip(_generators(net), states[1:], strict=True):
+        generator.set_state(state)
+
+
+def _generators(net: Sequential) -> list[torch.Generator]:
+    spikes = [neuron.spike for neuron in net.neurons if isinstance(neuron, SpikingNeuron)]
+    return [spike.generator for spike in spikes if isinstance(spike, Stochastic)]
+
+
+def delays(cells: list[Cell], *, skip_last: bool = False) -> list[int]:
+    """The steps from each layer's spikes to their first effect on the output.
+
+    Args:
+        cells: the layers.
+        skip_last: leave out the last layer, whose filter has its delay.
+    """
+    responses = [cell.response()[0] for cell in cells]
+    if skip_last:
+        responses[-1] = 0
+    return [sum(responses[i + 1 :]) for i in range(len(cells))]
