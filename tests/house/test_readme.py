@@ -12,6 +12,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from blocks import blocks, commands
 
 ROOT = Path(__file__).parents[2]
 RUN = [ROOT / "README.md", ROOT / "docs" / "quickstart.md"]
-PAGES = [*RUN, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # what makes a training command short, in place of what the page says
 QUICK = ["--training.epochs", "1", "--data.limit", "64"]
 
@@ -100,11 +101,18 @@ def test_no_page_names_what_is_not_there(page: Path) -> None:
         words = shlex.split(command)
         if words[0] != "surgrad":
             check(words)
-    for verb in set(re.findall(r"\bsurgrad ([a-z]+)\b(?=[ `])", "\n".join(inline(text)))):
-        done = subprocess.run(
-            ["surgrad", verb, "--help"], env=environment(), capture_output=True, text=True
-        )
-        assert done.returncode == 0, f"{page.name}: surgrad {verb}\n{done.stderr}"
+    if page not in RUN:
+        for verb in set(re.findall(r"\bsurgrad ([a-z]+)\b(?=[ `])", "\n".join(inline(text)))):
+            assert knows(verb), f"{page.name}: surgrad {verb}"
+
+
+@cache
+def knows(verb: str) -> bool:
+    """Whether the command line has such a command."""
+    done = subprocess.run(
+        ["surgrad", verb, "--help"], env=environment(), capture_output=True, text=True
+    )
+    return done.returncode == 0
 
 
 def inline(text: str) -> list[str]:
