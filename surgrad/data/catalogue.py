@@ -9,6 +9,7 @@ from pydantic import Field
 from surgrad.data.digits import Digits
 from surgrad.data.mackey_glass import MackeyGlass
 from surgrad.data.precise_spikes import PreciseSpikes
+from surgrad.data.published import Published
 from surgrad.data.randman import Randman
 from surgrad.data.random_patterns import RandomPatterns
 from surgrad.data.spec import DataSpec
@@ -16,7 +17,14 @@ from surgrad.data.temporal_xor import TemporalXOR
 from surgrad.data.yin_yang import YinYang
 
 AnyData: TypeAlias = Annotated[
-    Digits | YinYang | Randman | TemporalXOR | RandomPatterns | PreciseSpikes | MackeyGlass,
+    Digits
+    | YinYang
+    | Randman
+    | TemporalXOR
+    | RandomPatterns
+    | PreciseSpikes
+    | MackeyGlass
+    | Published,
     Field(discriminator="kind"),
 ]
 

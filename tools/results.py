@@ -1,0 +1,68 @@
+"""Run experiments with several seeds, skip what is there, and print mean ± standard deviation.
+
+    python tools/results.py experiments/digits.toml experiments/yin_yang.toml --seeds 5
+    python tools/results.py experiments/fsdd_speaker.toml --vary data.held_out_speaker theo lucas
+
+Runs lie in runs/results/, one folder each; one that was interrupted goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+RUNS = Path("runs/results")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("experiments", nargs="+", type=Path)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--vary", nargs="+", default=[], metavar=("KEY", "VALUE"))
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    key, values = (options.vary[0], options.vary[1:]) if options.vary else ("", [""])
+    for seed in range(options.seeds):
+        for experiment in options.experiments:
+            for value in values:
+                run(experiment, seed, key, value, options.threads)
+    print("| experiment | runs | test | validation | epochs | seconds a run |\n|---|---|---|---|---|---|")
+    for experiment in options.experiments:
+        for value in values:
+            print(row(experiment, value))
+
+
+def folder(experiment: Path, seed: int | str, value: str) -> Path:
+    return RUNS / "-".join(filter(None, (experiment.stem, value, str(seed))))
+
+
+def run(experiment: Path, seed: int, key: str, value: str, threads: int) -> None:
+    out = folder(experiment, seed, value)
+    if (out / "summary.json").exists():
+        return
+    changes = [f"--{key}", value] if key else []
+    fixed = ["--seed", str(seed), "--training.threads", str(threads)]
+    command = ["train", str(experiment), "--out", str(out), "--resume", *fixed, *changes]
+    subprocess.run([sys.executable, "-m", "surgrad", *command], check=True)
+
+
+def row(experiment: Path, value: str) -> str:
+    paths = sorted(RUNS.glob(f"{folder(experiment, '*', value).name}/summary.json"))
+    found = [json.loads(path.read_text()) for path in paths]
+    test, validation = (spread([s[part]["accuracy"] for s in found]) for part in ("test", "validation"))
+    seconds = statistics.median(s["seconds"] for s in found)
+    name = f"{experiment.stem} {value}".strip()
+    return f"| {name} | {len(found)} | {test} | {validation} | {found[0]['epochs']} | {seconds:.0f} |"
+
+
+def spread(values: list[float]) -> str:
+    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+    return f"{100 * statistics.mean(values):.2f} ± {100 * deviation:.2f} %"
+
+
+if __name__ == "__main__":
+    main()
