@@ -170,16 +170,11 @@ def make_schedule(
             return lr_scheduler.CosineAnnealingLR(optimiser, steps, eta_min=spec.final * peak)
         case "step":
             return lr_scheduler.StepLR(optimiser, spec.epochs * batches, spec.factor)
-        case "one_cycle":
-            if steps * spec.warm_up <= 1:
-                raise ArgumentError(
-                    "schedule.warm_up",
-                    got=f"{spec.warm_up} of {steps} steps",
-                    expected="more than one step",
-                    fix="train longer, or use the constant schedule",
-                )
+        case "one_cycle" if steps > 1:
+            # a warm-up of one step or less has no slope
+            share = spec.warm_up if spec.warm_up * steps > 1 else 1.5 / steps
             return lr_scheduler.OneCycleLR(
-                optimiser, peak, steps, pct_start=spec.warm_up, cycle_momentum=False
+                optimiser, peak, steps, pct_start=share, cycle_momentum=False
             )
         case _:
             return lr_scheduler.ConstantLR(optimiser, factor=1.0, total_iters=0)

@@ -19,7 +19,7 @@ from surgrad.data.mackey_glass import MackeyGlass
 from surgrad.errors import ArgumentError, ConfigError, RuleError
 from surgrad.learning import BPTT
 from surgrad.training import folder
-from surgrad.training.build import build, streams
+from surgrad.training.build import build, make_schedule, streams
 from surgrad.training.loop import DivergedError, fit
 from surgrad.training.schema import Experiment
 from surgrad.training.scores import Scores, evaluate
@@ -151,6 +151,25 @@ def test_a_run_leaves_the_random_state_of_its_caller_alone(tiny: Make, tmp_path:
     assert torch.get_num_threads() == threads
 
 
+@pytest.mark.parametrize("steps", [1, 2, 3, 7])
+@pytest.mark.parametrize("kind", ["constant", "cosine", "step", "one_cycle"])
+def test_schedules_of_any_length(kind: str, steps: int, tiny: Make) -> None:
+    experiment = tiny(**{"training.epochs": steps, "schedule.kind": kind, "optimiser.lr": 0.1})
+    parameter = torch.nn.Parameter(torch.zeros(()))
+    optimiser = torch.optim.SGD([parameter], lr=0.1)
+    schedule = make_schedule(experiment, optimiser, batches=1)
+    rates = []
+    for _ in range(steps):
+        rates.append(schedule.get_last_lr()[0])
+        optimiser.step()
+        schedule.step()
+    assert all(0 < rate <= 0.1 for rate in rates)
+    if kind == "one_cycle" and steps > 1:
+        assert rates[-1] < rates[0] < max(rates[1:]) or steps == 2
+    else:
+        assert rates[0] == 0.1
+
+
 def test_one_seed_gives_independent_ones() -> None:
     assert len({stream for seed in range(50) for stream in streams(seed)}) == 150
 
@@ -202,7 +221,6 @@ def test_values_are_learned_without_an_accuracy(tiny: Make, tmp_path: Path) -> N
         ({"loss": {"kind": "mean_squared_error"}}, ArgumentError, "loss.kind"),
         ({"network.layers.0.connection": {"kind": "conv2d"}}, ArgumentError, "connection"),
         ({"training.device": "cuda"}, ArgumentError, "training.device"),
-        ({"schedule": {"kind": "one_cycle", "warm_up": 0.05}}, ArgumentError, "schedule.warm_up"),
         (
             {"data": {"kind": "digits", "encoding": "poisson", "max_rate": 1e-9}},
             ArgumentError,
