@@ -17,6 +17,7 @@ from surgrad.learning.feedback import Broadcast
 from surgrad.learning.filters import backwards, double_exponential, linear
 from surgrad.learning.forward import ForwardRule, Setting, Signal, delays
 from surgrad.objectives import Objective
+from surgrad.objectives.base import ClassLoss, LabelledSteps
 from surgrad.objectives.checks import one_of, positive, sequence, spikes_like
 from surgrad.objectives.losses import VanRossum
 from surgrad.tableau import Tableau, combine
@@ -75,7 +76,14 @@ class SuperSpike(ForwardRule):
         return frozenset({"weight transport"} if self.feedback == "symmetric" else ())
 
     def check(self, on: Setting) -> None:
-        """Refuse the van Rossum loss on anything but spikes."""
+        """Refuse the van Rossum loss on anything but spikes, and a sum of errors that is zero."""
+        if self.feedback == "uniform" and isinstance(on.objective.loss, ClassLoss | LabelledSteps):
+            raise RuleError(
+                "uniform feedback under SuperSpike",
+                got=f"{on.objective.loss.kind}, a cross-entropy: errors that add up to zero",
+                expected="a loss whose errors have a sum, such as van_rossum",
+                fix="set feedback='random' or 'symmetric'",
+            )
         if isinstance(on.objective.loss, VanRossum) and not on.cells[-1].spiking:
             raise RuleError(
                 "loss van_rossum under SuperSpike",
