@@ -124,5 +124,14 @@ def test_every_rule_has_its_row() -> None:
     from surgrad.learning import RULES
 
     text = (DOCS / "choose" / "rule.md").read_text()
-    listed = set(re.findall(r"^\| `(\w+)\(", text, re.M))
-    assert {rule.__name__ for rule in RULES.values()} == listed
+    of = {
+        "the surrogate network": "surrogate",
+        "spike times": "event",
+        "the expected loss": "expectation",
+        "nothing": None,
+    }
+    row = r"^\| `(\w+)\(\)` \| `(\w+)` \| [^|]+ \| ([^|]+) \| ([^|]+) \|"
+    rows = re.findall(row, text, re.M)
+    assert [(key, name, of[exact], when) for name, key, exact, when in rows] == [
+        (key, rule.__name__, rule.exact, rule.exact_when) for key, rule in RULES.items()
+    ]
