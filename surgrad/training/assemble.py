@@ -14,9 +14,8 @@ from surgrad.errors import ArgumentError
 from surgrad.network import Sequential
 from surgrad.neurons import NEURONS, Neuron
 from surgrad.neurons.base import TIME_BOUNDS
-from surgrad.spikes import Soft, SpikeFunction, Surrogate
-from surgrad.surrogates import lookup
-from surgrad.training.layers import Layer, Network, SpikeSpec
+from surgrad.spikes import Soft, SpikeFunction, Stochastic, Surrogate, SurrogateEscape
+from surgrad.training.layers import Layer, Network
 
 Shape: TypeAlias = tuple[int, ...]
 
@@ -38,10 +37,20 @@ def make_network(spec: Network, features: Shape, outputs: int, dt: float) -> Seq
     return Sequential(*modules, dt=dt, spike=make_spike(spec.spike), input_rate=None)
 
 
-def make_spike(spec: SpikeSpec) -> SpikeFunction:
-    """The spike function of all neurons."""
-    derivative = lookup(spec.derivative)(spec.scale, gain=spec.gain)
-    return Soft(derivative) if spec.kind == "soft" else Surrogate(derivative)
+def make_spike(spec: Any) -> SpikeFunction:
+    """The spike function of all neurons.
+
+    Chance comes from PyTorch's global generator, whose state a checkpoint holds.
+    """
+    match spec.kind:
+        case "soft":
+            return Soft(spec.row)
+        case "stochastic":
+            escape = spec.escape
+            chance = SurrogateEscape(escape.row) if hasattr(escape, "row") else escape.make()
+            return Stochastic(chance, torch.default_generator)
+        case _:
+            return Surrogate(spec.row)
 
 
 def _add(

@@ -79,7 +79,7 @@ def build(experiment: Experiment) -> Run:
     Raises:
         SurgradError: if a file is missing, or the network does not fit the data.
     """
-    device = _device(experiment.training.device)
+    device = _device(experiment)
     splits = experiment.data.load()
     weights, order, _ = streams(experiment.seed)
     with torch.random.fork_rng(devices=[]):
@@ -137,13 +137,20 @@ def make_objective(experiment: Experiment, info: Info) -> Objective:
     return Objective(loss, penalties).at(info.dt)
 
 
-def _device(name: str) -> torch.device:
+def _device(experiment: Experiment) -> torch.device:
+    name = experiment.training.device
     if name == "cuda" and not torch.cuda.is_available():
         raise ArgumentError(
             "training.device",
             got='"cuda"',
             expected="a CUDA device, there is none",
             fix='use "cpu"',
+        )
+    if name == "cuda" and experiment.network.spike.kind == "stochastic":
+        raise ArgumentError(
+            "training.device",
+            got='"cuda" for spikes by chance, which are drawn on the processor',
+            expected='"cpu"',
         )
     return torch.device(name)
 

@@ -17,8 +17,9 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from surgrad.neurons import NEURONS, Neuron
-from surgrad.surrogates import TABLE
-from surgrad.training.unions import Kind, OneOf, Spec, name_of, wrong
+from surgrad.spikes import ExponentialEscape, SigmoidEscape
+from surgrad.surrogates import TABLE, SurrogateDerivative
+from surgrad.training.unions import Kind, OneOf, Spec, models_of, name_of, wrong
 
 T = TypeVar("T")
 
@@ -204,7 +205,7 @@ LAYERS = {kind: _layer_of(kind, neuron) for kind, neuron in NEURONS.items()}
 
 
 class SpikeSpec(Kind):
-    """The spike function of all neurons.
+    """A spike with the named surrogate derivative; of `soft` ones it is the derivative.
 
     Args:
         derivative: a row of the table of surrogate derivatives.
@@ -216,9 +217,39 @@ class SpikeSpec(Kind):
     scale: Positive | None = None
     gain: Positive = 1.0
 
+    @property
+    def row(self) -> SurrogateDerivative:
+        """The derivative at its scale."""
+        return TABLE[self.derivative](self.scale, gain=self.gain)
 
-SPIKES = {
-    kind: create_model(kind, __base__=SpikeSpec, kind=(str, kind)) for kind in ("surrogate", "soft")
+
+def _spike_of(kind: str) -> type[SpikeSpec]:
+    return create_model(kind, __base__=SpikeSpec, kind=(str, kind))
+
+
+ESCAPES = {
+    **models_of({"sigmoid": SigmoidEscape, "exponential": ExponentialEscape}),
+    "surrogate": _spike_of("surrogate"),
+}
+
+
+class StochasticSpec(Kind):
+    """A spike by chance.
+
+    Args:
+        escape: its probability: `sigmoid`, `exponential`, or the primitive of a `surrogate`.
+    """
+
+    kind: str = "stochastic"
+    escape: Annotated[Kind, OneOf(ESCAPES, "sigmoid")] = Field(
+        default_factory=lambda: ESCAPES["sigmoid"].model_validate({})
+    )
+
+
+SPIKES: dict[str, type[Kind]] = {
+    "surrogate": _spike_of("surrogate"),
+    "soft": _spike_of("soft"),
+    "stochastic": StochasticSpec,
 }
 
 
@@ -236,7 +267,7 @@ class Network(Spec):
     readout: Annotated[Layer, OneOf(LAYERS, "li", key="neuron")] = Field(
         default_factory=lambda: LAYERS["li"].model_validate({})
     )
-    spike: Annotated[SpikeSpec, OneOf(SPIKES, "surrogate")] = Field(
+    spike: Annotated[Kind, OneOf(SPIKES, "surrogate")] = Field(
         default_factory=lambda: SPIKES["surrogate"].model_validate({})
     )
 

@@ -73,6 +73,7 @@ class Screen:
                 TimeRemainingColumn(),
                 console=self.console,
                 transient=True,
+                auto_refresh=False,
             )
             done = len(event.history) * self._batches
             self._task = self._bar.add_task("", total=self._epochs * self._batches, completed=done)
@@ -85,7 +86,7 @@ class Screen:
         self._next = time.monotonic() + REFRESH
         done = (event.epoch - 1) * self._batches + event.batch
         text = f"epoch {event.epoch}/{self._epochs}  {told(event.scores())}"
-        self._bar.update(self._task, completed=done, description=text)
+        self._bar.update(self._task, completed=done, description=text, refresh=True)
 
 
 def describe(run: Run) -> str:

@@ -11,7 +11,15 @@ from torch import nn
 from surgrad.errors import ArgumentError
 from surgrad.network import Sequential
 from surgrad.neurons import LI, LIF, CuBaLIF
-from surgrad.spikes import Soft, Surrogate
+from surgrad.spikes import (
+    Escape,
+    ExponentialEscape,
+    SigmoidEscape,
+    Soft,
+    Stochastic,
+    Surrogate,
+    SurrogateEscape,
+)
 from surgrad.surrogates import TABLE
 from surgrad.training.assemble import make_network
 from surgrad.training.layers import Network
@@ -113,3 +121,22 @@ def test_the_spike_function_is_the_one_asked_for(kind: str, expected: type) -> N
     assert net.neurons[0].spike == expected(TABLE["sigmoid"](7.0, gain=0.5))
     net = made(layers=[{"size": 3}])
     assert net.neurons[0].spike == Surrogate(TABLE["fast_sigmoid"])
+
+
+@pytest.mark.parametrize(
+    ("escape", "expected"),
+    [
+        ({}, SigmoidEscape()),
+        ({"scale": 4.0}, SigmoidEscape(4.0)),
+        ({"kind": "exponential", "rate": 0.1}, ExponentialEscape(rate=0.1)),
+        (
+            {"kind": "surrogate", "derivative": "sigmoid", "scale": 3.0},
+            SurrogateEscape(TABLE["sigmoid"](3.0)),
+        ),
+    ],
+)
+def test_spikes_by_chance(escape: dict[str, Any], expected: Escape) -> None:
+    net = made(layers=[{"size": 3}], spike={"kind": "stochastic", "escape": escape})
+    spike = net.neurons[0].spike
+    assert isinstance(spike, Stochastic)
+    assert spike.escape == expected
