@@ -142,7 +142,7 @@ def test_convolutions_and_a_tail():
         dt=1e-3,
     )
     frames = (torch.rand(11, 3, 2, 8, 8) < 0.3).float()
-    out, state = run(net, frames)
+    out, _ = run(net, frames)
     assert out.shape == (11, 3, 2)
     record = Record("s")
     run(net, frames, record=record)

@@ -30,7 +30,9 @@ def main() -> None:
         for experiment in options.experiments:
             for value in values:
                 run(experiment, seed, key, value, options.threads)
-    print("| experiment | runs | test | validation | epochs | seconds a run |\n|---|---|---|---|---|---|")
+    print(
+        "| experiment | runs | test | validation | epochs | seconds a run |\n|---|---|---|---|---|---|"
+    )
     for experiment in options.experiments:
         for value in values:
             print(row(experiment, value))
@@ -53,10 +55,14 @@ def run(experiment: Path, seed: int, key: str, value: str, threads: int) -> None
 def row(experiment: Path, value: str) -> str:
     paths = sorted(RUNS.glob(f"{folder(experiment, '*', value).name}/summary.json"))
     found = [json.loads(path.read_text()) for path in paths]
-    test, validation = (spread([s[part]["accuracy"] for s in found]) for part in ("test", "validation"))
+    test, validation = (
+        spread([s[part]["accuracy"] for s in found]) for part in ("test", "validation")
+    )
     seconds = statistics.median(s["seconds"] for s in found)
     name = f"{experiment.stem} {value}".strip()
-    return f"| {name} | {len(found)} | {test} | {validation} | {found[0]['epochs']} | {seconds:.0f} |"
+    return (
+        f"| {name} | {len(found)} | {test} | {validation} | {found[0]['epochs']} | {seconds:.0f} |"
+    )
 
 
 def spread(values: list[float]) -> str:
