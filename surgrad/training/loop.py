@@ -184,9 +184,15 @@ def _check_finite(value: float, what: str, run: Run) -> None:
             what,
             got=value,
             expected="a finite number",
-            fix=f"lower optimiser.lr, which is {run.experiment.optimiser.lr:g}, or set "
-            "training.clip_norm = 1.0; the run folder keeps the epoch before",
+            fix=f"{_remedies(run.experiment)}; the run folder keeps the epoch before",
         )
+
+
+def _remedies(experiment: Experiment) -> str:
+    clip = experiment.training.clip_norm is None
+    first = "set training.clip_norm = 1.0, " if clip else ""
+    long = "take a larger network.spike.scale, or rule.kind = 'tbptt' for long sequences"
+    return f"{first}lower optimiser.lr from {experiment.optimiser.lr:g}, {long}"
 
 
 def _to(sinks: Sequence[Sink]) -> Sink:
