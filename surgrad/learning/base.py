@@ -110,10 +110,12 @@ class Rule(ABC):
             ("surrogate"), of the spike times ("event"), of the expected loss or the likelihood of a
             stochastic network ("expectation"), or of nothing (None).
         exact_when: where that holds, in a few words.
+        stochastic: whether all its neurons must spike by chance.
     """
 
     exact: ClassVar[Literal["surrogate", "event", "expectation"] | None] = None
     exact_when: ClassVar[str] = "never"
+    stochastic: ClassVar[bool] = False
 
     @property
     def needs(self) -> frozenset[Need]:

@@ -44,6 +44,7 @@ class EProp(ForwardRule):
 
     Example:
         >>> import torch
+        >>> from surgrad.network import Sequential
         >>> from surgrad.neurons import LI, LIF
         >>> from surgrad.objectives import losses
         >>> net = Sequential(torch.nn.Linear(3, 8), LIF(8), torch.nn.Linear(8, 2), LI(2), dt=1e-3)

@@ -29,7 +29,7 @@ def double_exponential(tau: float, rise: float, dt: float) -> Tableau:
     Example:
         >>> kernel = double_exponential(10e-3, 5e-3, 1e-3).kernel(400)
         >>> round(float(kernel.sum()), 6), int(kernel.argmax())
-        (1.0, 6)
+        (1.0, 7)
     """
     slow, fast = math.exp(-dt / tau), math.exp(-dt / rise)
     area = 1 / (1 - slow) - 1 / (1 - fast)

@@ -40,6 +40,8 @@ class _Chance(ForwardRule):
     is all that a neuron needs, and the score is exact for recurrent layers and any reset.
     """
 
+    stochastic = True
+
     def fire(self, stage: Stage, net: Sequential, batch: Batch) -> Fire | None:
         """See `ForwardRule.fire`: by chance, with the score in place of the slope."""
         return score_fire(stage, self.name) if stage.neuron.spiking else None
@@ -347,6 +349,7 @@ class StraightThrough(Rule):
     References: Bengio, Léonard & Courville 2013; Gygax & Zenke 2025.
     """
 
+    stochastic = True
     exact_when = "never; in expectation for a loss linear in the spikes of one layer"
 
     @property
