@@ -72,6 +72,8 @@ class Record:
     def add(self, result: engine.Outcome) -> None:
         """Keep of one layer what was asked for."""
         kept = {"s": result.scan.output, "v": result.scan.v, "counts": result.counts}
+        if result.counts is None and "counts" in self.fields:
+            kept["counts"] = result.scan.output.sum(0)
         self.layers.append({name: kept[name] for name in self.fields})
 
 
@@ -252,7 +254,7 @@ class Sequential(nn.Module):
                 values = values.to_dense(self._dtype)
         if type(neuron).run is not Neuron.run:
             result = neuron.run(each_step(stage.connection, values), state, lengths=lengths)
-            return engine.Outcome(result, result.output.sum(0), None)
+            return engine.Outcome(result, None, None)
         shown = engine.Shown(onward is None or "s" in fields, "v" in fields, onward)
         if isinstance(values, engine.Events) and linear is not None:
             weights = linear.weight, linear.bias

@@ -99,12 +99,12 @@ class Outcome(NamedTuple):
 
     Attributes:
         scan: output, potential and state; empty tensors in place of what was not asked for.
-        counts: the output summed over time, `(batch, *features)`.
+        counts: the spikes summed over time, `(batch, *features)`; None where nobody counted.
         events: the spikes, where a connection driven by events follows.
     """
 
     scan: Scan
-    counts: Tensor
+    counts: Tensor | None
     events: Events | None
 
 
@@ -138,7 +138,7 @@ def driven(
     """Neurons driven by a current, `(time, batch, *features)`, from a state or from rest."""
     if current.numel() == 0 or obstacle(layer.spike, current) is not None:
         result = _definition(layer, current, state, lengths)
-        return Outcome(result, result.output.sum(0), None)
+        return Outcome(result, None, None)
     source = Source(current=pack.last_axis(current.flatten(2)))
     return _run(layer, current.shape[:2], current.shape[2:], source, state, lengths, shown)
 
@@ -221,14 +221,15 @@ def _run(
         value = out[place]
         return value[..., :size].unflatten(-1, features) if value.numel() else value
 
-    v = shaped(POTENTIALS)
+    # losses reduce over the time of a read-out, which is slow where its rows do not touch
+    v = shaped(POTENTIALS) if spiking else shaped(POTENTIALS).contiguous()
     scan = Scan(shaped(SPIKES) if spiking else v, v, NeuronState(*map(shaped, (X, S, I, HOLD))))
     events = None
     if onward is not None:
         carrier = out[CARRIER] if learning else None
         shape = (sequence[0], sequence[1], size)
         events = Events(out[STARTS], out[STOPS], out[UNITS], shape, carrier)
-    return Outcome(scan, shaped(COUNTS) if spiking else v.sum(0), events)
+    return Outcome(scan, shaped(COUNTS) if spiking else None, events)
 
 
 def _packed(state: NeuronState | None) -> list[Tensor | None]:

@@ -95,6 +95,21 @@ def store(context, array, offset, value):
 
 
 @intrinsic
+def stream(context, array, offset, value):
+    """`store` for what is not read again soon, past the cache; to the start of a cache line."""
+
+    def generate(context, builder, signature, args):
+        pointer = _pointer(context, builder, signature.args[0], *args[:2])
+        instruction = builder.store(args[2], pointer)
+        instruction.align = 4 * WIDTH
+        one = builder.module.add_metadata([ir.Constant(_INT, 1)])
+        instruction.set_metadata("nontemporal", one)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, lanes), generate
+
+
+@intrinsic
 def splat(context, scalar):
     """The same float32 in all lanes."""
 
@@ -145,6 +160,33 @@ def lowest(context, word):
 
 
 @intrinsic
+def append(context, array, offset, condition, first):
+    """Write `first + lane` for the lanes where the condition holds, side by side from `offset` on.
+
+    All of `array[offset : offset + WIDTH]` may be overwritten.
+
+    Returns:
+        how many there are.
+    """
+
+    def generate(context, builder, signature, args):
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        pointer = builder.bitcast(builder.gep(data, [args[1]]), _INTS.as_pointer())
+        start = builder.trunc(args[3], _INT)
+        undefined = ir.Constant(_INTS, ir.Undefined)
+        spread = builder.insert_element(undefined, start, ir.Constant(_INT, 0))
+        spread = builder.shuffle_vector(spread, undefined, ir.Constant(_INTS, [0] * WIDTH))
+        index = builder.add(spread, ir.Constant(_INTS, list(range(WIDTH))))
+        name = f"llvm.experimental.vector.compress.v{WIDTH}i32"
+        packed = _llvm(builder, name, _INTS, index, args[2], undefined)
+        builder.store(packed, pointer).align = 4
+        word = builder.bitcast(args[2], ir.IntType(WIDTH))
+        return builder.zext(builder.ctpop(word), ir.IntType(64))
+
+    return types.int64(array, types.intp, mask, types.int64), generate
+
+
+@intrinsic
 def total(context, value):
     """The sum of all lanes."""
 
@@ -162,7 +204,7 @@ def _prefetch(write: int) -> Any:
         def generate(context, builder, signature, args):
             pointer = _pointer(context, builder, signature.args[0], *args)
             byte = builder.bitcast(pointer, ir.IntType(8).as_pointer())
-            hints = (ir.Constant(_INT, n) for n in (write, 3, 1))
+            hints = (ir.Constant(_INT, n) for n in (write, 0, 1))
             _llvm(builder, "llvm.prefetch.p0", ir.VoidType(), byte, *hints)
             return context.get_dummy_value()
 

@@ -116,7 +116,8 @@ class Case:
             weights = (self.leaves[name].float() for name in ("weight", "bias"))
             found = engine.connected(self.layer(), engine.Events.of(self.train), *weights, state,
                                      self.lengths, engine.Shown())  # fmt: skip
-        return found.scan, found.counts
+        counts = found.counts if self.neuron.spiking else found.scan.output.sum(0)
+        return found.scan, counts
 
     def gradients(self, value):
         tensors = [*self.leaves.values(), *self.neuron.parameters()]

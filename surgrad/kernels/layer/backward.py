@@ -79,10 +79,14 @@ def active_products(work, base, width, weights, factors, f, span):
 
 
 @inlined
-def errors(work, base, t, sample, place, sizes, curve, P, theta, kept, arriving, recurrent, hold0):
-    """The rows ∂ℓ/∂s[t] and h(v[t])."""
+def errors(order, work, base, t, task, sizes, curve, P, kept, arriving, recurrent, hold0):
+    """The rows ∂ℓ/∂s[t], but for what `above` adds, and h(v[t])."""
+    K = len(order)
     _, samples, size, width, spread, _, refractory, _, spiking, later = sizes
-    output, _, counts, upward, weights, reach, count, mode = arriving
+    sample, n0 = task // (size // width), (task % (size // width)) * width
+    place = sample * size + n0
+    theta = (K * K + 3 * K) * (size if spread else WIDTH) + n0 * spread
+    output, _, counts, upward, weights, reach, _, mode = arriving
     e, at = base + ERROR * width, t * samples * size + place
     if t >= 2:
         soon = at - 2 * samples * size
@@ -102,9 +106,7 @@ def errors(work, base, t, sample, place, sizes, curve, P, theta, kept, arriving,
     if refractory:
         close(work, base, t, place, sizes, kept[1], hold0)
     row = (t * samples + sample) * reach
-    if mode == ALL:
-        combine(work, e, upward, row, count, weights, width)
-    elif mode == ACTIVE:
+    if mode == ACTIVE:
         active_products(work, base, width, weights, upward, row, reach)
     if recurrent[2] == ACTIVE:
         active_products(work, base, width, recurrent[0], work, base + DELTA * width, width)
@@ -220,9 +222,9 @@ def finish(order, work, base, place, sizes, recurrent, final, grads, valid):
 
 
 @inlined
-def back(order, work, base, t, task, valid, sizes, flags, curve, P, kept, own, sources, recurrent,
-         initial, arriving, grads):  # fmt: skip
-    """All of one step of one sample, backwards."""
+def back(order, work, base, t, task, valid, sizes, flags, P, kept, own, sources, initial, arriving,
+         grads):  # fmt: skip
+    """One step of one sample backwards, once its errors are known."""
     K = len(order)
     steps, samples, size, width, spread, delay = sizes[:6]
     pieces = size // width
@@ -231,8 +233,7 @@ def back(order, work, base, t, task, valid, sizes, flags, curve, P, kept, own, s
     span = size if spread else WIDTH
     p0, at = n0 * spread, t * samples * size + place
     theta = (K * K + 3 * K) * span + p0
-    x0, s0, hold0 = initial
-    errors(work, base, t, sample, place, sizes, curve, P, theta, kept, arriving, recurrent, hold0)
+    x0, s0, _ = initial
     if flags[1]:
         fired(work, base + PAST * width, t - 1, sample, place, sizes, P, theta, kept, s0)
     if flags[2]:
@@ -258,6 +259,16 @@ def back(order, work, base, t, task, valid, sizes, flags, curve, P, kept, own, s
             for j in range(size):
                 if s0[place + j] != 0:
                     add_scaled(grads[3], j * size, s0[place + j], work, delta, width)
+
+
+@inlined
+def products(work, to, samples, stride, factors, f, apart, count, rows, width):
+    """Add to a row of each sample of a group the `count` rows, each times its factor."""
+    if samples == GROUP and (width // WIDTH) % 2 == 0:
+        combine_four(work, to, stride, factors, f, apart, count, rows, width)
+        return
+    for i in range(samples):
+        combine(work, to + i * stride, factors, f + i * apart, count, rows, width)
 
 
 @Kernel
@@ -290,6 +301,7 @@ def backward(order, first, last, work, sizes, flags, curve, P, kept, own, source
     K = len(order)
     _, _, size, width, _, _, _, _, _, _ = sizes
     pieces = size // width
+    mode = arriving[7]
     group = GROUP if recurrent[2] == ALL else 1
     stride = (STATE + 4 * K) * width
     for head in range(first, last, group):
@@ -304,25 +316,24 @@ def backward(order, first, last, work, sizes, flags, curve, P, kept, own, source
             begin(order, work, i * stride, sample, place, sizes, sources, final, grads, valid)
         for t in range(longest - 1, -1, -1):
             for i in range(count):
+                if t < lengths[(head + i) // pieces]:
+                    errors(order, work, i * stride, t, head + i, sizes, curve, P, kept, arriving,
+                           recurrent, initial[2])  # fmt: skip
+            if mode == ALL:
+                reach = arriving[5]
+                above = (t * sizes[1] + head) * reach
+                products(work, ERROR * width, count, stride, arriving[3], above, reach,
+                         arriving[6], arriving[4], width)  # fmt: skip
+            for i in range(count):
                 valid = lengths[(head + i) // pieces]
                 if t < valid:
-                    back(order, work, i * stride, t, head + i, valid, sizes, flags, curve, P, kept,
-                         own, sources, recurrent, initial, arriving, grads)  # fmt: skip
+                    back(order, work, i * stride, t, head + i, valid, sizes, flags, P, kept, own,
+                         sources, initial, arriving, grads)  # fmt: skip
             if recurrent[2] == ALL:
-                together(work, count, stride, width, recurrent[1])
+                products(work, LATER * width, count, stride, work, DELTA * width, stride, width,
+                         recurrent[1], width)  # fmt: skip
         for i in range(count):
             task = head + i
             place = (task // pieces) * size + (task % pieces) * width
             valid = lengths[task // pieces]
             finish(order, work, i * stride, place, sizes, recurrent, final, grads, valid)
-
-
-@inlined
-def together(work, count, stride, width, weights):
-    """Add `Vᵀ δ` to what comes to the spikes before, for all samples of a group."""
-    to, f = LATER * width, DELTA * width
-    if count == GROUP and (width // WIDTH) % 2 == 0:
-        combine_four(work, to, f, stride, weights, width)
-        return
-    for i in range(count):
-        combine(work, to + i * stride, work, f + i * stride, width, weights, width)

@@ -9,8 +9,17 @@ from __future__ import annotations
 import numpy as np
 
 from surgrad.kernels.compiled import Kernel, inlined
-from surgrad.kernels.lanes import WIDTH, bits, fma, load, lowest, select, splat, store
-from surgrad.kernels.layer.rows import add_scaled, ahead, ahead_to_write, clear, copy, flush, gather
+from surgrad.kernels.lanes import WIDTH, append, fma, load, select, splat, store, stream
+from surgrad.kernels.layer.rows import (
+    add,
+    add_scaled,
+    ahead,
+    ahead_to_write,
+    clear,
+    copy,
+    flush,
+    gather,
+)
 
 # rows of the work space; two sets of state components come behind them
 DRIVE, SPIKES, HOLD, STATE = 0, 1, 2, 3
@@ -63,7 +72,7 @@ def advance(order, work, old, new, at, p0, sizes, P, kept):
         if drives.size:
             store(drives, at + n, drive)
         if potentials.size:
-            store(potentials, at + n, v)
+            stream(potentials, at + n, v)
         if spiking:
             fired = v > load(P, (K * K + 3 * K) * span + p)
             if refractory:
@@ -78,18 +87,13 @@ def advance(order, work, old, new, at, p0, sizes, P, kept):
 
 
 @inlined
-def emit(work, width, counts, at, events, position):
-    """Append the units that spiked, in order, and count them."""
+def emit(work, width, counts, at, units, position):
+    """Append the units that spiked, in order and without a branch, and count them."""
     half = splat(np.float32(0.5))
-    for n in range(0, width, WIDTH):
-        word = bits(load(work, SPIKES * width + n) > half)
-        while word != 0:
-            unit = n + lowest(word)
-            word &= word - 1
-            counts[at + unit] += np.float32(1)
-            if events.size:
-                events[position] = unit
-            position += 1
+    add(counts, at, work, SPIKES * width, width)
+    if units.size:
+        for n in range(0, width, WIDTH):
+            position += append(units, position, load(work, SPIKES * width + n) > half, n)
     return position
 
 
@@ -144,7 +148,6 @@ def forward(
                         add_scaled(work, DRIVE * width, s0[state + j], recurrent, j * size, width)
             at = (t * samples + sample) * size + n0
             if t + 2 < steps:
-                ahead_to_write(kept[0], at + 2 * samples * size, width)
                 ahead_to_write(kept[1], at + 2 * samples * size, width)
             advance(order, work, old, new, at, n0 * spread, sizes, P, kept)
             if spiking:

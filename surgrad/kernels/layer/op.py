@@ -142,7 +142,7 @@ def adjoint(
     Returns:
         those of current, weights, bias, recurrent, P, x0, s0, i0, empty where not needed.
     """
-    from surgrad.kernels.layer.backward import backward
+    from surgrad.kernels.layer.backward import GROUP, backward
     from surgrad.kernels.layer.products import onto_itself, upwards
 
     sizes = Shape(*shape)
@@ -174,7 +174,7 @@ def adjoint(
     def run(block: int, first: int, last: int) -> None:
         sums = [t[block] if t.numel() else t for t in grads[SUMS]]
         mine = tuple(flat(t) for t in (grads[0], *sums, *grads[5:]))
-        group = 4 if recurrent is not None else 1
+        group = GROUP if recurrent is not None else 1
         work = flat(torch.zeros(group * (6 + 4 * sizes.order) * width))
         backward((0,) * sizes.order, first, last, work, *arguments, mine)
 

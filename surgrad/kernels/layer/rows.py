@@ -170,20 +170,20 @@ def combine(target, to, factors, f, count, rows, width):
 
 
 @inlined
-def combine_four(work, to, f, stride, rows, width):
-    """`combine` of a square of rows for four samples, whose work spaces lie `stride` apart."""
+def combine_four(work, to, stride, factors, f, apart, count, rows, width):
+    """`combine` for four samples: rows lie `stride` and factors `apart` from each other."""
     to1, to2, to3 = to + stride, to + 2 * stride, to + 3 * stride
-    f1, f2, f3 = f + stride, f + 2 * stride, f + 3 * stride
+    f1, f2, f3 = f + apart, f + 2 * apart, f + 3 * apart
     for n in range(0, width - WIDTH, 2 * WIDTH):
         m = n + WIDTH
         a0, b0 = load(work, to + n), load(work, to + m)
         a1, b1 = load(work, to1 + n), load(work, to1 + m)
         a2, b2 = load(work, to2 + n), load(work, to2 + m)
         a3, b3 = load(work, to3 + n), load(work, to3 + m)
-        for j in range(width):
+        for j in range(count):
             x, y = load(rows, j * width + n), load(rows, j * width + m)
-            s0, s1 = splat(work[f + j]), splat(work[f1 + j])
-            s2, s3 = splat(work[f2 + j]), splat(work[f3 + j])
+            s0, s1 = splat(factors[f + j]), splat(factors[f1 + j])
+            s2, s3 = splat(factors[f2 + j]), splat(factors[f3 + j])
             a0, b0 = fma(s0, x, a0), fma(s0, y, b0)
             a1, b1 = fma(s1, x, a1), fma(s1, y, b1)
             a2, b2 = fma(s2, x, a2), fma(s2, y, b2)
