@@ -35,7 +35,8 @@ class EProp(ForwardRule):
 
     Args:
         feedback: "symmetric" (`B` is the transposed read-out; through the product of the weights in
-            between for layers further down) or "random".
+            between for layers further down, without their slopes, so that the alignment is weak
+            there) or "random".
         kappa: "readout" filters the eligibility with the read-out's own dynamics, "none" does not.
         online: one pass, with a filtered trace for each synapse, where the loss is additive and
             there are no penalties. Else two passes with errors that are filtered backwards: the

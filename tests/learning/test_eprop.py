@@ -136,9 +136,10 @@ def test_ottt_back_propagates_within_a_step():
 def test_delayed_layers_are_waited_for():
     net = network(CuBaLIF, hidden=2)
     _, truth = gradients(BPTT(), net, batch(), losses.every_step)
-    for rule in (OTTT(), EProp()):
+    # e-prop's way down two layers leaves out the slopes in between
+    for rule, least in ((OTTT(), 0.8), (EProp(), 0.2)):
         _, found = gradients(rule, net, batch(), losses.every_step)
-        assert 0.8 < cosine(found["0.weight"], truth["0.weight"]) < 0.9999
+        assert least < cosine(found["0.weight"], truth["0.weight"]) < 0.9999
         assert cosine(found["2.weight"], truth["2.weight"]) > 0.99
 
 

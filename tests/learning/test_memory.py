@@ -54,6 +54,7 @@ def test_memory_does_not_grow_with_time(rule):
     assert (long - short) / 80 < 12 * OUTPUT
 
 
+@pytest.mark.slow
 def test_real_time_recurrent_learning_too():
     short, long = (peak(RTRL(chunk=64), time, losses.every_step, units=6) for time in (8, 24))
     # the inputs of up to 32 steps are dense at a time

@@ -2,19 +2,20 @@
 
 import itertools
 import math
+import pickle
 
 import pytest
 import torch
 from torch import nn
 
-from surgrad.errors import RuleError
+from surgrad.errors import ArgumentError, RuleError
 from surgrad.kernels.scan import rest, scan
 from surgrad.learning import BPTT, Likelihood, RewardModulated, Score, StraightThrough
 from surgrad.network import Sequential
 from surgrad.neurons import LI, LIF
 from surgrad.objectives import Objective, RateBound, losses
-from surgrad.spikes import ExponentialEscape, SigmoidEscape, Stochastic, Surrogate
-from surgrad.surrogates import sigmoid
+from surgrad.spikes import ExponentialEscape, SigmoidEscape, Stochastic, Surrogate, SurrogateEscape
+from surgrad.surrogates import fast_sigmoid, sigmoid, straight_through, triangle
 from tests.learning.nets import assert_equal, gradients, network
 
 STEPS, INPUTS = 3, torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]).double()[:, None, :]
@@ -178,6 +179,41 @@ def test_the_surrogate_derivative_is_that_of_the_escape_function():
         float(chance(torch.full((count,), at, dtype=torch.float64)).mean()) for at in (-step, step)
     ]
     assert (rate[1] - rate[0]) / (2 * step) == pytest.approx(1.0, abs=0.03)
+
+
+ESCAPES = [
+    SigmoidEscape(4),
+    ExponentialEscape(0.3, 0.2),
+    SurrogateEscape(fast_sigmoid(5)),
+    SurrogateEscape(triangle(0.5)),
+]
+
+
+@pytest.mark.parametrize("escape", ESCAPES, ids=lambda escape: type(escape).__name__)
+def test_an_escape_function_is_one_function(escape):
+    """Its slope, score and likelihood follow from its probability."""
+    v = torch.linspace(-0.6, 0.6, 19, dtype=torch.float64).requires_grad_()
+    p = escape.probability(v)
+    assert ((p >= 0) & (p <= 1)).all() and (p.diff() > 0).all()
+    (slope,) = torch.autograd.grad(p.sum(), v, retain_graph=True)
+    torch.testing.assert_close(escape.slope(v), slope)
+    for s in (torch.zeros_like(v), torch.ones_like(v)):
+        log = (s * p + (1 - s) * (1 - p)).log()
+        torch.testing.assert_close(escape.log_likelihood(v, s), log)
+        (score,) = torch.autograd.grad(log.sum(), v, retain_graph=True)
+        torch.testing.assert_close(escape.score(v, s), score)
+    far = torch.tensor([-1e6, 1e6])
+    assert escape.score(far, torch.tensor([0.0, 1.0])).isfinite().all()
+    again = pickle.loads(pickle.dumps(Stochastic(escape, torch.Generator().manual_seed(5))))
+    same = Stochastic(escape, torch.Generator().manual_seed(5))
+    assert torch.equal(again(v.detach()), same(v.detach()))
+
+
+def test_escape_functions_refuse_what_is_no_probability():
+    with pytest.raises(ArgumentError, match="sigmoid"):
+        SurrogateEscape(straight_through)
+    with pytest.raises(ArgumentError, match="width"):
+        ExponentialEscape(width=0.0)
 
 
 @pytest.mark.parametrize("rule", [Score(), RewardModulated(), Likelihood(), StraightThrough()])
