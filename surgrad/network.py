@@ -248,7 +248,7 @@ class Sequential(nn.Module):
             after = None if units is None else by_events(following, units)
             onward = None if after is None else after.weight
         if isinstance(values, SpikeTrain):
-            if linear is not None and engine.sparse(values, linear.weight):
+            if linear is not None and engine.sparse(values):
                 values = engine.Events.of(values)
             else:
                 values = values.to_dense(self._dtype)

@@ -51,9 +51,13 @@ class Kernel:
         if len(order) in self._ready:
             self._compiled(order, *args)
             return
-        with self._lock, _announced(f"{self.name} of neurons with {len(order)} components"):
+        with self._lock, _announced(_title(self.name, len(order))):
             self._compiled(order, *args)
             self._ready.add(len(order))
+
+
+def _title(name: str, order: int) -> str:
+    return f"{name} of neurons with {order} components" if order else name
 
 
 def _drop_stale(folder: Path, function: Callable[..., Any]) -> None:

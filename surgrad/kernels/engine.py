@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from surgrad.events import SpikeTrain
+from surgrad.kernels import choice
 from surgrad.kernels.layer import pack
 from surgrad.kernels.scan.reference import NeuronState, Scan
 from surgrad.kernels.scan.reference import scan as reference_scan
@@ -127,9 +128,9 @@ def obstacle(spike: SpikeFunction | None, like: Tensor) -> str | None:
     return None
 
 
-def sparse(train: SpikeTrain, weight: Tensor) -> bool:
+def sparse(train: SpikeTrain) -> bool:
     """Whether events beat the dense product for this input."""
-    return train.indices.numel() > 0 and train.density() < 0.5
+    return train.indices.numel() > 0 and choice.by_events(train.density())
 
 
 def driven(

@@ -1,0 +1,122 @@
+"""Events or a dense product for a connection: a small cost model with measured constants."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from surgrad.files import atomic_write
+
+# below the one nobody needs to measure that events are faster, above the other that they are not
+CERTAIN, HOPELESS = 0.1, 1.0
+_FOLDER = Path.home() / ".cache" / "surgrad"
+
+
+class Costs(NamedTuple):
+    """What one number costs on one thread of this machine, in nanoseconds.
+
+    Attributes:
+        gather: to add a weight in the forward pass.
+        scatter: to add to a weight's gradient in the backward pass.
+        product: a multiplication and addition within a dense product.
+    """
+
+    gather: float
+    scatter: float
+    product: float
+
+    @property
+    def crossover(self) -> float:
+        """The density, spikes per unit and step, at which both ways take the same time."""
+        return 2 * self.product / (self.gather + self.scatter)
+
+
+@cache
+def costs() -> Costs:
+    """The constants of this machine: measured once (a second or two), then read from the cache."""
+    machine = "-".join((platform.node(), platform.machine(), torch.__version__))
+    path = _FOLDER / "costs.json"
+    try:
+        known = json.loads(path.read_text())
+    except (OSError, ValueError):
+        known = {}
+    if machine in known:
+        return Costs(*known[machine])
+    found = measure()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(path, json.dumps(known | {machine: found}))
+    except OSError:
+        # a machine without a writable home measures in each process
+        pass
+    return found
+
+
+def measure(units: int = 512, size: int = 256, rows: int = 1024, spikes: int = 16) -> Costs:
+    """Time the pieces side by side, the fastest of some rounds."""
+    from surgrad.kernels.layer.trial import gathered, scattered
+
+    generator = torch.Generator().manual_seed(0)
+    weights = torch.randn(units, size, generator=generator)
+    inputs = torch.randn(rows, units, generator=generator)
+    product = torch.empty(rows, size)
+    which = torch.randint(units, (rows * spikes,), generator=generator, dtype=torch.int32).numpy()
+    flat, row = weights.flatten().numpy(), np.zeros(size, np.float32)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        moved = rows * spikes * size
+        return Costs(
+            _fastest(lambda: gathered((), flat, row, which, spikes)) / moved,
+            _fastest(lambda: scattered((), flat, row, which, spikes)) / moved,
+            _fastest(lambda: torch.mm(inputs, weights, out=product)) / (rows * units * size),
+        )
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _fastest(run, rounds: int = 5) -> float:
+    """Nanoseconds."""
+    run()
+    best = float("inf")
+    for _ in range(rounds):
+        before = time.perf_counter()
+        run()
+        best = min(best, time.perf_counter() - before)
+    return best * 1e9
+
+
+def by_events(density: float) -> bool:
+    """Whether events beat the dense product at a density, in spikes per unit and step."""
+    if density < CERTAIN or density >= HOPELESS:
+        return density < CERTAIN
+    return density < costs().crossover
+
+
+def why(name: str, density: float, obstacle: str | None = None) -> str:
+    """Which path a layer takes and why, in a sentence.
+
+    Args:
+        name: of the layer.
+        density: of its input, in spikes per unit and step.
+        obstacle: what `engine.obstacle` says.
+
+    Example:
+        >>> why("hidden 1", 0.02, "the reference is asked for")
+        'hidden 1 runs on the plain-torch reference: the reference is asked for.'
+    """
+    if obstacle is not None:
+        return f"{name} runs on the plain-torch reference: {obstacle}."
+    path = "is driven by events" if by_events(density) else "uses a dense product"
+    crossover = costs().crossover
+    return (
+        f"{name} {path}: its input has {density:.2g} spikes per unit and step, and events are "
+        f"faster below {crossover:.2g} on this machine."
+    )
