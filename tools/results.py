@@ -19,7 +19,7 @@ RUNS = Path("runs/results")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Run experiments with several seeds.")
     parser.add_argument("experiments", nargs="+", type=Path)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--vary", nargs="+", default=[], metavar=("KEY", "VALUE"))
@@ -30,9 +30,8 @@ def main() -> None:
         for experiment in options.experiments:
             for value in values:
                 run(experiment, seed, key, value, options.threads)
-    print(
-        "| experiment | runs | test | validation | epochs | seconds a run |\n|---|---|---|---|---|---|"
-    )
+    print("| experiment | runs | test | validation | epochs | seconds a run |")
+    print("|---|---|---|---|---|---|")
     for experiment in options.experiments:
         for value in values:
             print(row(experiment, value))

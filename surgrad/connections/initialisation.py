@@ -34,7 +34,7 @@ def mean_square_trace(tableau: Tableau, inputs: Tensor | float) -> float:
     Returns:
         the mean square for a unit weight.
     """
-    if isinstance(inputs, float):
+    if not isinstance(inputs, Tensor):
         steps = tableau.memory()
         kernel = tableau.kernel(steps).reshape(steps, -1)
         square = inputs * kernel.square().sum(0) + inputs**2 * kernel.sum(0) ** 2
