@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import prod
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -228,7 +228,7 @@ class Sequential(nn.Module):
                 record.add(result)
         if isinstance(values, SpikeTrain):
             values = values.to_dense(self._dtype)
-        return each_step(self.tail, values), tuple(states)
+        return each_step(self.tail, cast(Tensor, values)), tuple(states)
 
     def _stage(
         self,
@@ -252,14 +252,16 @@ class Sequential(nn.Module):
                 values = engine.Events.of(values)
             else:
                 values = values.to_dense(self._dtype)
-        if type(neuron).run is not Neuron.run:
-            result = neuron.run(each_step(stage.connection, values), state, lengths=lengths)
-            return engine.Outcome(result, None, None)
         shown = engine.Shown(onward is None or "s" in fields, "v" in fields, onward)
-        if isinstance(values, engine.Events) and linear is not None:
+        if isinstance(values, engine.Events):
+            # they come only where `by_events` has found these weights
+            linear = cast(nn.Linear, linear)
             weights = linear.weight, linear.bias
             return engine.connected(neuron.layer(), values, *weights, state, lengths, shown)
-        return neuron.driven(each_step(stage.connection, values), state, lengths, shown)
+        current = each_step(stage.connection, values)
+        if type(neuron).run is not Neuron.run:
+            return engine.Outcome(neuron.run(current, state, lengths=lengths), None, None)
+        return neuron.driven(current, state, lengths, shown)
 
     def step(self, frame: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """One time step, for streams: `frame` and the output are `(batch, *features)`.

@@ -45,7 +45,7 @@ class Kernel:
         except RuntimeError:
             self._compiled = numba.njit(**OPTIONS)(function)
         else:
-            _drop_stale(Path(self._compiled.stats.cache_path), function)
+            _drop_stale(Path(str(self._compiled.stats.cache_path)), function)
 
     def __call__(self, order: tuple[int, ...], *args: Any) -> None:
         if len(order) in self._ready:

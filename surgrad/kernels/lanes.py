@@ -14,9 +14,13 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.datamodel import models
-from numba.extending import intrinsic, overload, register_model
+from numba.extending import intrinsic as _intrinsic
+from numba.extending import overload, register_model
 
 WIDTH = 16
+
+# a type checker sees the function that types an intrinsic, not the one that is called
+intrinsic: Any = _intrinsic
 
 _INT, _BIT = ir.IntType(32), ir.IntType(1)
 _VECTOR = ir.VectorType(ir.FloatType(), WIDTH)

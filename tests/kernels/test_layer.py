@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from surgrad.events import SpikeTrain
 from surgrad.kernels import buffers, engine
 from surgrad.kernels.scan import NeuronState
 from surgrad.kernels.scan.reference import scan as definition
-from surgrad.neurons import NEURONS
+from surgrad.neurons import NEURONS, CuBaLIF
 from surgrad.spikes import Surrogate
 from surgrad.surrogates import TABLE
 
@@ -35,7 +36,7 @@ def poisoned(monkeypatch):
 
 def make(name, size, seed=0, **options):
     torch.manual_seed(seed)
-    kind = NEURONS[name]
+    kind: Any = NEURONS[name]
     learn = tuple(kind(size, dt=1e-3).constants)
     return kind(size, learn=learn, per_neuron=learn, dt=1e-3, **options)
 
@@ -79,8 +80,8 @@ class Case:
     def state(self, dtype):
         if "x" not in self.leaves:
             return None
-        parts = (self.leaves[name].to(dtype) for name in "xsi")
-        return NeuronState(*parts, self.hold.to(dtype))
+        x, s, i = (self.leaves[name].to(dtype) for name in "xsi")
+        return NeuronState(x, s, i, self.hold.to(dtype))
 
     def layer(self):
         return self.neuron.layer()
@@ -113,9 +114,10 @@ class Case:
             current = self.leaves["current"].float()
             found = engine.driven(self.layer(), current, state, self.lengths, engine.Shown())
         else:
-            weights = (self.leaves[name].float() for name in ("weight", "bias"))
-            found = engine.connected(self.layer(), engine.Events.of(self.train), *weights, state,
-                                     self.lengths, engine.Shown())  # fmt: skip
+            weight, bias = (self.leaves[name].float() for name in ("weight", "bias"))
+            events, shown = engine.Events.of(self.train), engine.Shown()
+            drive = self.layer(), events, weight, bias, state, self.lengths, shown
+            found = engine.connected(*drive)
         counts = found.counts if self.neuron.spiking else found.scan.output.sum(0)
         return found.scan, counts
 
@@ -156,8 +158,9 @@ def check(neuron, *sizes, by_events, tolerance=2e-4, **options):
         if truth is None or truth.numel() == 0 or truth.abs().max() == 0:
             assert mine[name] is None or not mine[name].any(), name
             continue
-        scale = truth.abs().max()
-        error = ((mine[name].double() - truth.double()).abs().max() / scale).item()
+        found, scale = mine[name], truth.abs().max()
+        assert found is not None, name
+        error = ((found.double() - truth.double()).abs().max() / scale).item()
         assert error < tolerance, f"gradient of {name}: {error:.1e}"
         compared += 1
     assert compared >= 1
@@ -228,7 +231,7 @@ def test_refractory_neurons(recurrent, reset):
 
 
 def test_without_learned_constants_only_potentials_are_kept():
-    neuron = NEURONS["cuba_lif"](32, dt=1e-3, spike=Surrogate(TABLE["fast_sigmoid"](3.0)))
+    neuron = CuBaLIF(32, dt=1e-3, spike=Surrogate(TABLE["fast_sigmoid"](3.0)))
     for begun, by_events in itertools.product((False, True), repeat=2):
         check(neuron, 30, 3, 32, by_events=by_events, begun=begun)
 

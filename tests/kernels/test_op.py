@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from typing import Any
 
 import pytest
 import torch
@@ -54,7 +55,7 @@ def test_the_operation_is_what_it_says(by_events, upward, monkeypatch):
 
 
 def test_compiled_functions_pass_over_it():
-    given = arguments(False, False)
+    given: Any = arguments(False, False)
     run = torch.compile(lambda x: layer(given[0], x, *given[2:])[1] * 2, backend="aot_eager",
                         fullgraph=True)  # fmt: skip
     found, expected = run(given[1]), layer(*given)[1] * 2

@@ -30,7 +30,7 @@ class Upwards(NamedTuple):
         current: the gradient of the next layer's current, flat.
         weights: the weights to it: rows for its neurons (`ALL`) or for this layer's (`ACTIVE`).
         reach: its padded size.
-        count: its size.
+        members: its size.
         mode: `NONE`, `ALL` or `ACTIVE`.
     """
 
@@ -38,7 +38,7 @@ class Upwards(NamedTuple):
     current: np.ndarray
     weights: np.ndarray
     reach: int
-    count: int
+    members: int
     mode: int
 
 
