@@ -108,7 +108,7 @@ class Case:
                             lengths=self.lengths, refractory=layer.refractory)  # fmt: skip
         return result, result.output.sum(0)
 
-    def fast(self, by_events):
+    def fast(self, by_events) -> tuple[Any, Any]:
         state = self.state(torch.float32)
         if not by_events:
             current = self.leaves["current"].float()
