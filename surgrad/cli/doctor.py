@@ -20,6 +20,10 @@ from surgrad.cli.overrides import experiment_of
 from surgrad.data.catalogue import DATASETS
 from surgrad.data.checksums import forms
 from surgrad.data.spec import ROOT_VARIABLE, data_root
+from surgrad.events import SpikeTrain
+from surgrad.kernels.choice import why
+from surgrad.kernels.engine import obstacle
+from surgrad.neurons import SpikingNeuron
 from surgrad.training.build import Run, build, some
 from surgrad.training.schema import Experiment
 from surgrad.training.scores import on
@@ -107,6 +111,8 @@ def _examine(console: Console, experiment: Experiment) -> None:
     for layer in run.health:
         if layer.advice:
             console.print(layer.advice, style="yellow")
+    for line in _paths(run):
+        console.print(line, soft_wrap=True)
     loss, norm, seconds = _one_batch(run)
     epoch = seconds * run.batches
     console.print(
@@ -115,6 +121,16 @@ def _examine(console: Console, experiment: Experiment) -> None:
         f"{epoch * experiment.training.epochs / 60:.1f} minutes in all",
         soft_wrap=True,
     )
+
+
+def _paths(run: Run) -> Iterator[str]:
+    """Which path each layer takes through the kernels, and why."""
+    inputs = run.splits.train.inputs
+    first = inputs.density() if isinstance(inputs, SpikeTrain) else 1.0
+    densities = [first, *(layer.rate * run.net.dt for layer in run.health)]
+    for stage, density in zip(run.net.stages, densities, strict=False):
+        spike = stage.neuron.spike if isinstance(stage.neuron, SpikingNeuron) else None
+        yield why(stage.name, density, obstacle(spike, torch.empty(0)))
 
 
 def _one_batch(run: Run) -> tuple[float, float, float]:
