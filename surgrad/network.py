@@ -330,8 +330,11 @@ def each_step(module: nn.Module, values: Tensor) -> Tensor:
     """Apply a module without time to every step of `(time, batch, *features)`."""
     if isinstance(module, nn.Sequential) and len(module) == 0:
         return values
-    flat = module(values.flatten(0, 1))
-    return flat.unflatten(0, values.shape[:2])
+    # neurons leave their output sample by sample in memory; nothing is copied in either order
+    by_sample = not values.is_contiguous() and values.transpose(0, 1).is_contiguous()
+    ordered = values.transpose(0, 1) if by_sample else values
+    result = module(ordered.flatten(0, 1)).unflatten(0, ordered.shape[:2])
+    return result.transpose(0, 1) if by_sample else result
 
 
 def set_weights(

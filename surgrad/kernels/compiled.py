@@ -32,13 +32,14 @@ class Kernel:
     """A function that Numba compiles at its first call for a neuron order, and keeps on disk.
 
     The compiled code lies beside the package or, where that folder cannot be written, in the
-    user's cache folder; where neither can, each process compiles anew. The first argument is a
-    tuple whose length is the number of state components: a constant in the compiled code.
+    user's cache folder; where neither can, each process compiles anew. The first two arguments
+    are tuples whose lengths are constants in the compiled code: the number of state components,
+    and whether each neuron has coefficients of its own.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.name = function.__name__
-        self._ready: set[int] = set()
+        self._ready: set[tuple[int, int]] = set()
         self._lock = threading.Lock()
         try:
             self._compiled = numba.njit(cache=True, **OPTIONS)(function)
@@ -47,17 +48,19 @@ class Kernel:
         else:
             _drop_stale(Path(str(self._compiled.stats.cache_path)), function)
 
-    def __call__(self, order: tuple[int, ...], *args: Any) -> None:
-        if len(order) in self._ready:
-            self._compiled(order, *args)
+    def __call__(self, order: tuple[int, ...], own: tuple[int, ...], *args: Any) -> None:
+        variant = len(order), len(own)
+        if variant in self._ready:
+            self._compiled(order, own, *args)
             return
-        with self._lock, _announced(_title(self.name, len(order))):
-            self._compiled(order, *args)
-            self._ready.add(len(order))
+        with self._lock, _announced(_title(self.name, *variant)):
+            self._compiled(order, own, *args)
+            self._ready.add(variant)
 
 
-def _title(name: str, order: int) -> str:
-    return f"{name} of neurons with {order} components" if order else name
+def _title(name: str, order: int, own: int) -> str:
+    each = ", each with its own constants" if own else ""
+    return f"{name} of neurons with {order} components{each}" if order else name
 
 
 def _drop_stale(folder: Path, function: Callable[..., Any]) -> None:

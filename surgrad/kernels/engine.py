@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from surgrad.events import SpikeTrain
 from surgrad.kernels import choice
@@ -166,14 +165,12 @@ def connected(
     shown: Shown,
 ) -> Outcome:
     """Neurons behind the weights `(size, presynaptic)` and bias `(size,)`, driven by events."""
-    packed = pack.rows_per_input(weight)
-    source = Source(None, *spikes[:3], packed, None if bias is None else pack.last_axis(bias),
-                    spikes.carrier)  # fmt: skip
+    source = Source(None, *spikes[:3], weight, bias, spikes.carrier)
     return _run(layer, spikes.shape[:2], weight.shape[:1], source, state, lengths, shown)
 
 
 class Source(NamedTuple):
-    """What drives a layer, packed: a current, or events, weights, a bias and the carrier."""
+    """What drives a layer: a padded current, or events, weights, a bias and the carrier."""
 
     current: Tensor | None
     starts: Tensor | None = None
@@ -197,11 +194,8 @@ def _run(
 
     tableau, spike, recurrent, refractory = layer
     size, spiking = features.numel(), spike is not None
-    P, begin, square = pack.coefficients(tableau, size), _packed(state), None
-    if recurrent is not None:
-        square = pack.rows_per_input(recurrent)
-        square = pad(square, (0, 0, 0, square.shape[1] - square.shape[0]))
-    graph = [t for t in (P, square, *source, *begin) if t is not None and t.requires_grad]
+    P, begin = pack.coefficients(tableau, size), _packed(state)
+    graph = [t for t in (P, recurrent, *source, *begin) if t is not None and t.requires_grad]
     learning = torch.is_grad_enabled() and bool(graph)
     zeroed, detached = _bits(tableau.zeroed), _bits(tableau.detached)
     onward = shown.following if spiking else None
@@ -213,7 +207,7 @@ def _run(
     ]
     kind = [tableau.order, tableau.delay, refractory, zeroed, detached, int(spiking)]
     out = torch.ops.surgrad.layer(
-        P, *source, square, *begin, lengths,
+        P, *source, recurrent, *begin, lengths,
         onward.detach() if onward is not None and learning else None,
         [*sequence, pack.padded(size), *kind], wanted, _curve(spike),
     )  # fmt: skip

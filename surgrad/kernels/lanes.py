@@ -87,6 +87,19 @@ def load(context, array, offset):
 
 
 @intrinsic
+def fixed(context, array, offset):
+    """`load` of what nobody writes while the kernel runs: a loop needs it only once."""
+
+    def generate(context, builder, signature, args):
+        value = builder.load(_pointer(context, builder, signature.args[0], *args))
+        value.align = 4
+        value.set_metadata("invariant.load", builder.module.add_metadata([]))
+        return value
+
+    return lanes(array, types.intp), generate
+
+
+@intrinsic
 def store(context, array, offset, value):
     """Write lanes to `array[offset : offset + WIDTH]`."""
 
@@ -203,22 +216,18 @@ def total(context, value):
     return types.float32(lanes), generate
 
 
-def _prefetch(write: int) -> Any:
-    def typed(context, array, offset):
-        def generate(context, builder, signature, args):
-            pointer = _pointer(context, builder, signature.args[0], *args)
-            byte = builder.bitcast(pointer, ir.IntType(8).as_pointer())
-            hints = (ir.Constant(_INT, n) for n in (write, 0, 1))
-            _llvm(builder, "llvm.prefetch.p0", ir.VoidType(), byte, *hints)
-            return context.get_dummy_value()
+@intrinsic
+def fetch(context, array, offset):
+    """Ask for `array[offset]` to be brought near, without waiting."""
 
-        return types.void(array, types.intp), generate
+    def generate(context, builder, signature, args):
+        pointer = _pointer(context, builder, signature.args[0], *args)
+        byte = builder.bitcast(pointer, ir.IntType(8).as_pointer())
+        hints = (ir.Constant(_INT, n) for n in (0, 3, 1))
+        _llvm(builder, "llvm.prefetch.p0", ir.VoidType(), byte, *hints)
+        return context.get_dummy_value()
 
-    return intrinsic(typed)
-
-
-# ask for `array[offset]` to be brought near, to be read or to be written, without waiting
-fetch, fetch_to_write = _prefetch(0), _prefetch(1)
+    return types.void(array, types.intp), generate
 
 
 @intrinsic

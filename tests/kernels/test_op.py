@@ -28,7 +28,7 @@ def arguments(by_events, upward):
         starts,
         starts + 2,
         torch.arange(24, dtype=torch.int32) % 5,
-        draw(5, 16),
+        draw(16, 5),
         draw(16),
         None,
     )

@@ -5,335 +5,235 @@ from __future__ import annotations
 import numpy as np
 
 from surgrad.kernels.compiled import Kernel, inlined
-from surgrad.kernels.lanes import WIDTH, bits, fma, load, lowest, select, splat, store
-from surgrad.kernels.layer.constants import accumulate, unreset
-from surgrad.kernels.layer.rows import (
-    add,
-    add_scaled,
-    ahead,
-    ahead_to_write,
-    clear,
-    combine,
-    combine_four,
-    copy,
-    dot,
-    flush,
-    scatter,
-)
+from surgrad.kernels.lanes import WIDTH
+from surgrad.kernels.layer.constants import accumulate
+from surgrad.kernels.layer.memory import BLOCK, DELTA, LATER, PAST, SLOPE, STATE
+from surgrad.kernels.layer.products import ACTIVE, ALL, GROUP
+from surgrad.kernels.layer.rows import add, ahead, clear, copy, dot, flush
 from surgrad.kernels.layer.slopes import slopes
+from surgrad.kernels.layer.steps import active_products, adjoint, close, fired
+from surgrad.kernels.layer.weights import add_to_row, multiply, scatter
 
-# rows of the work space, for each of the samples that are treated together: ∂ℓ/∂s, h, δ, the
-# spikes before, those within the refractory period, what comes to ∂ℓ/∂s from later; behind them K
-# rows each of the adjoint, of it behind the reset, with the step's error, and of the state before
-ERROR, SLOPE, DELTA, PAST, CLOSED, LATER, STATE = 0, 1, 2, 3, 4, 5, 6
-GROUP = 4
-# how a product with weights is done: not at all, for all neurons, or for those with a slope
-NONE, ALL, ACTIVE = 0, 1, 2
+# steps before its use that a row is asked for
+AHEAD = 6
 
 
 @inlined
-def fired(work, to, t, sample, place, sizes, P, p0, kept, s0):
-    """The spikes of step `t` as a row, those of the initial state for `t = -1`."""
-    _, samples, size, width, spread, _, refractory = sizes[:7]
-    potentials, spikes = kept[0], kept[1]
-    if t < 0:
-        copy(work, to, s0, place, width)
-        return
-    at = t * samples * size + place
-    if refractory:
-        copy(work, to, spikes, at, width)
-        return
-    zero, one = splat(np.float32(0)), splat(np.float32(1))
-    for n in range(0, width, WIDTH):
-        above = load(potentials, at + n) > load(P, p0 + n * spread)
-        store(work, to + n, select(above, one, zero))
+def errors(work, first, t0, count, sample, n0, sizes, arriving):
+    """The rows ∂ℓ/∂s of a tile, but for what comes from later steps."""
+    steps, _, size, width = sizes[:4]
+    output, along, across, _, _, _, counts, upward, matrix, reach, members, mode = arriving
+    for i in range(count):
+        copy(work, first + i * width, counts, sample * size + n0, width)
+        if output.size:
+            start = (t0 + i) * along + sample * across + n0
+            add(work, first + i * width, output, start, width)
+    if mode == ALL:
+        above = (sample * steps + t0) * reach
+        multiply(work, first, width, count, upward, above, reach, members, matrix, width)
 
 
 @inlined
-def close(work, base, t, place, sizes, spikes, hold0):
-    """Take the slope from the neurons that are refractory in step `t`."""
-    _, samples, size, width, _, _, refractory = sizes[:7]
-    zero = splat(np.float32(0))
-    closed, to = base + CLOSED * width, base + SLOPE * width
-    # the window of steps in which a spike closes this one, moved back by one step
-    clear(work, closed, width)
-    for past in range(max(0, t - refractory), t):
-        add(work, closed, spikes, past * samples * size + place, width)
-    for n in range(0, width, WIDTH):
-        h = select(load(work, closed + n) > zero, zero, load(work, to + n))
-        if hold0.size:
-            h = select(load(hold0, place + n) > splat(np.float32(t)), zero, h)
-        store(work, to + n, h)
-
-
-@inlined
-def active_products(work, base, width, weights, factors, f, span):
-    """Add to the errors the products with weight rows, where the slope is not zero."""
-    zero = splat(np.float32(0))
-    for n in range(0, width, WIDTH):
-        word = bits(load(work, base + SLOPE * width + n) != zero)
-        while word != 0:
-            unit = n + lowest(word)
-            word &= word - 1
-            work[base + ERROR * width + unit] += dot(weights, unit * span, factors, f, span)
-
-
-@inlined
-def errors(order, work, base, t, task, sizes, curve, P, kept, arriving, recurrent, hold0):
-    """The rows ∂ℓ/∂s[t], but for what `above` adds, and h(v[t])."""
-    K = len(order)
-    _, samples, size, width, spread, _, refractory, _, spiking, later = sizes
-    sample, n0 = task // (size // width), (task % (size // width)) * width
-    place = sample * size + n0
-    theta = (K * K + 3 * K) * (size if spread else WIDTH) + n0 * spread
-    output, _, counts, upward, weights, reach, _, mode = arriving
-    e, at = base + ERROR * width, t * samples * size + place
-    if t >= 2:
-        soon = at - 2 * samples * size
-        ahead(output, soon, width)
-        ahead(arriving[1], soon, width)
-        ahead(kept[0], soon, width)
-        if mode:
-            ahead(upward, ((t - 2) * samples + sample) * reach, reach)
-    copy(work, e, counts, place, width)
-    if output.size:
-        add(work, e, output, at, width)
-    if not spiking:
-        return
-    if later:
-        add(work, e, work, base + LATER * width, width)
-    slopes(curve, work, base + SLOPE * width, kept[0], at, width, P, theta, spread)
-    if refractory:
-        close(work, base, t, place, sizes, kept[1], hold0)
-    row = (t * samples + sample) * reach
-    if mode == ACTIVE:
-        active_products(work, base, width, weights, upward, row, reach)
-    if recurrent[2] == ACTIVE:
-        active_products(work, base, width, recurrent[0], work, base + DELTA * width, width)
-
-
-@inlined
-def adjoint(order, work, base, at, sizes, flags, P, p0, membrane, drives):
-    """One step back: λ, δ and what comes to the spikes before."""
-    K = len(order)
-    _, _, size, width, spread, _, _, zeroed, spiking, _ = sizes
-    detached, past, full = flags
-    span = size if spread else WIDTH
-    after, top = STATE + K, STATE + 2 * K
-    zero, one = splat(np.float32(0)), splat(np.float32(1))
-    for n in range(0, width, WIDTH):
-        p, w = p0 + n * spread, base + n
-        error = load(work, w + ERROR * width)
-        if spiking:
-            error = error * load(work, w + SLOPE * width)
-            if full:
-                store(work, w + SLOPE * width, error)
-        if membrane.size:
-            error = error + load(membrane, at + n)
-        if full:
-            store(work, w + ERROR * width, error)
-        spike = load(work, w + PAST * width) if past else zero
-        delta, later = zero, zero
-        for k in range(K):
-            c = load(P, (K * K + 2 * K + k) * span + p)
-            x = flush(fma(c, error, load(work, w + (STATE + k) * width)))
-            if full:
-                store(work, w + (top + k) * width, x)
-            if not (detached >> k) & 1:
-                later = fma(load(P, (K * K + K + k) * span + p), x, later)
-                if (zeroed >> k) & 1:
-                    y = unreset(order, k, work, w, width, P, p, span, drives, at + n)
-                    later = later - x * y
-            if (zeroed >> k) & 1:
-                x = x * (one - spike)
-            delta = fma(load(P, (K * K + k) * span + p), x, delta)
-            store(work, w + (after + k) * width, x)
-        for j in range(K):
-            x = zero
-            for k in range(K):
-                a = load(P, (k * K + j) * span + p)
-                x = fma(a, load(work, w + (after + k) * width), x)
-            store(work, w + (STATE + j) * width, x)
-        store(work, w + LATER * width, later)
-        store(work, w + DELTA * width, delta)
-
-
-@inlined
-def pass_down(work, row_of, t, sample, place, sizes, sources, grads, more):
-    """Give a row to the feed-forward current of step `t`; `more` adds to what is there."""
-    steps, samples, size, width = sizes[:4]
+def pass_down(work, first, t, count, sample, n0, sizes, sources, grads):
+    """Give `count` rows to the feed-forward currents of the steps from `t` on."""
+    steps, _, size, width = sizes[:4]
     starts, stops, units = sources
-    current, weights, bias = grads[:3]
+    current, along, across, weights, bias = grads[:5]
     if current.size:
-        at = t * samples * size + place
-        if t >= 2:
-            ahead_to_write(current, at - 2 * samples * size, width)
-        if more:
-            add(current, at, work, row_of, width)
-        else:
-            copy(current, at, work, row_of, width)
+        for i in range(count):
+            at = (t + i) * along + sample * across + n0
+            copy(current, at, work, first + i * width, width)
     if bias.size:
-        add(bias, 0, work, row_of, width)
-    if weights.size:
-        row = sample * steps + t
-        scatter(weights, units, starts[row], stops[row], work, row_of, width)
+        for i in range(count):
+            add(bias, 0, work, first + i * width, width)
+    if weights.size == 0:
+        return
+    inputs = weights.size // size
+    for m in range(0, width, BLOCK):
+        span = min(BLOCK, width - m)
+        for i in range(count):
+            row, start = sample * steps + t + i, first + i * width + m
+            scatter(weights, m * inputs, span, units, starts[row], stops[row], work, start)
 
 
 @inlined
-def begin(order, work, base, sample, place, sizes, sources, final, grads, valid):
+def pass_round(work, first, t0, count, sample, sizes, events, s0, grad):
+    """Give the rows of a tile to the recurrent weights of the neurons that spiked a step before."""
+    steps, _, size, width = sizes[:4]
+    starts, stops, units = events
+    begin = 1 if t0 == 0 else 0
+    for m in range(0, width, BLOCK):
+        span = min(BLOCK, width - m)
+        for i in range(begin, count):
+            row, start = sample * steps + t0 + i - 1, first + i * width + m
+            scatter(grad, m * size, span, units, starts[row], stops[row], work, start)
+    if t0 == 0 and s0.size:
+        for j in range(size):
+            if s0[sample * size + j] != 0:
+                add_to_row(grad, size, j, s0[sample * size + j], work, first, width)
+
+
+@inlined
+def begin(order, work, base, sample, n0, sizes, sources, final, grads, valid):
     """What the state after the last valid step asks for."""
     K = len(order)
-    steps, samples, size, width = sizes[:4]
+    steps, samples, size, width, delay = sizes[:5]
     gx, gs, gi = final
+    place, delta = sample * size + n0, base + DELTA * width
     for k in range(K):
         copy(work, base + (STATE + k) * width, gx, k * samples * size + place, width)
     copy(work, base + LATER * width, gs, place, width)
-    delta = base + DELTA * width
-    copy(work, delta, gi, place, width)
-    if valid and (gi.size or grads[0].size):
-        pass_down(work, delta, valid - 1, sample, place, sizes, sources, grads, False)
+    # what came in the last step acts later, beyond the sequence
+    if delay and valid:
+        copy(work, delta, gi, place, width)
+        if gi.size or grads[0].size:
+            pass_down(work, delta, valid - 1, 1, sample, n0, sizes, sources, grads)
     clear(work, delta, width)
     if grads[0].size:
         for t in range(valid, steps):
-            clear(grads[0], t * samples * size + place, width)
+            clear(grads[0], t * grads[1] + sample * grads[2] + n0, width)
 
 
 @inlined
-def finish(order, work, base, place, sizes, recurrent, final, grads, valid):
+def finish(order, work, base, sample, n0, sizes, recurrent, final, grads, valid):
     """The gradient of the initial state."""
     K = len(order)
-    _, samples, size, width, _, delay = sizes[:6]
-    x0, s0, i0 = grads[5:8]
+    _, samples, size, width, delay = sizes[:5]
+    x0, s0, i0 = grads[7:10]
+    place, delta = sample * size + n0, base + DELTA * width
     if x0.size == 0:
         return
     for k in range(K):
         copy(x0, k * samples * size + place, work, base + (STATE + k) * width, width)
     if recurrent[2] == ACTIVE and valid:
-        delta = base + DELTA * width
         for j in range(size):
             work[base + LATER * width + j] += dot(recurrent[0], j * size, work, delta, width)
     copy(s0, place, work, base + LATER * width, width)
     if valid == 0:
         copy(i0, place, final[2], place, width)
     elif delay:
-        copy(i0, place, work, base + DELTA * width, width)
+        copy(i0, place, work, delta, width)
     else:
         clear(i0, place, width)
 
 
 @inlined
-def back(order, work, base, t, task, valid, sizes, flags, P, kept, own, sources, initial, arriving,
-         grads):  # fmt: skip
-    """One step of one sample backwards, once its errors are known."""
+def back(order, own, work, error_row, base, t, sample, n0, sizes, flags, curve, P, kept, recurrent,
+         initial, arriving, grads):  # fmt: skip
+    """One step of one sample backwards, once the errors from elsewhere are known."""
     K = len(order)
-    steps, samples, size, width, spread, delay = sizes[:6]
-    pieces = size // width
-    sample, n0 = task // pieces, (task % pieces) * width
-    place = sample * size + n0
-    span = size if spread else WIDTH
-    p0, at = n0 * spread, t * samples * size + place
-    theta = (K * K + 3 * K) * span + p0
-    x0, s0, _ = initial
+    steps, samples, size, width, _, refractory, _, spiking = sizes[:8]
+    place, row = sample * size + n0, sample * steps + t
+    at, span, p0 = row * size + n0, size if len(own) else WIDTH, n0 if len(own) else 0
+    theta, slope = (K * K + 3 * K) * span + p0, base + SLOPE * width
+    _, _, _, membrane, along, across, _, upward, weights, reach, _, mode = arriving
+    if t >= AHEAD:
+        ahead(kept[0], at - AHEAD * size, width)
+    if spiking:
+        slopes(curve, work, slope, kept[0], at, width, P, theta, len(own))
+        if refractory:
+            close(work, base, row, t, place, sizes, kept[1], initial[2])
+        if mode == ACTIVE:
+            active_products(work, error_row, slope, width, weights, upward, row * reach, reach)
+        if recurrent[2] == ACTIVE:
+            active_products(work, error_row, slope, width, recurrent[0], work, base + DELTA * width,
+                            width)  # fmt: skip
     if flags[1]:
-        fired(work, base + PAST * width, t - 1, sample, place, sizes, P, theta, kept, s0)
+        fired(own, work, base + PAST * width, row - 1, t == 0, place, sizes, P, theta, kept,
+              initial[1])  # fmt: skip
     if flags[2]:
         for k in range(K):
             to = base + (STATE + 3 * K + k) * width
             if t:
-                start = (k * steps + t - 1) * samples * size + place
-                copy(work, to, kept[2], start, width)
+                copy(work, to, kept[2], k * (kept[2].size // K) + at - size, width)
             else:
-                copy(work, to, x0, k * samples * size + place, width)
-    adjoint(order, work, base, at, sizes, flags, P, p0, arriving[1], kept[3])
-    if grads[4].size:
-        accumulate(order, work, base, at, sizes, p0, kept, grads[4])
-    delta = base + DELTA * width
-    if t >= delay:
-        more = delay == 0 and t == valid - 1
-        pass_down(work, delta, t - delay, sample, place, sizes, sources, grads, more)
-    if grads[3].size:
-        if t:
-            row = sample * steps + t - 1
-            scatter(grads[3], own[2], own[0][row], own[1][row], work, delta, width)
-        elif s0.size:
-            for j in range(size):
-                if s0[place + j] != 0:
-                    add_scaled(grads[3], j * size, s0[place + j], work, delta, width)
+                copy(work, to, initial[0], k * samples * size + place, width)
+    m = t * along + sample * across + n0
+    adjoint(order, own, work, error_row, base, at, sizes, flags, P, p0, membrane, m, kept[3])
+    if grads[6].size:
+        accumulate(order, own, work, base, at, sizes, p0, kept, grads[6])
 
 
 @inlined
-def products(work, to, samples, stride, factors, f, apart, count, rows, width):
-    """Add to a row of each sample of a group the `count` rows, each times its factor."""
-    if samples == GROUP and (width // WIDTH) % 2 == 0:
-        combine_four(work, to, stride, factors, f, apart, count, rows, width)
-        return
-    for i in range(samples):
-        combine(work, to + i * stride, factors, f + i * apart, count, rows, width)
+def settle(work, first, t0, count, sample, n0, sizes, sources, events, s0, final, grads, valid):
+    """What the δ of a tile is worth to the connections."""
+    _, _, size, width, delay = sizes[:5]
+    if grads[5].size:
+        pass_round(work, first, t0, count, sample, sizes, events, s0, grads[5])
+    if delay == 0 and final[2].size and t0 + count == valid:
+        add(work, first + (count - 1) * width, final[2], sample * size + n0, width)
+    skip = max(0, delay - t0)
+    pass_down(work, first + skip * width, t0 + skip - delay, count - skip, sample, n0, sizes,
+              sources, grads)  # fmt: skip
 
 
 @Kernel
-def backward(order, first, last, work, sizes, flags, curve, P, kept, own, sources, recurrent,
-             initial, lengths, arriving, final, grads):  # fmt: skip
+def backward(order, own, first, last, work, sizes, flags, curve, P, kept, events, sources,
+             recurrent, initial, lengths, arriving, final, grads):  # fmt: skip
     """Run the tasks `[first, last)` of a layer backwards.
 
     Args:
         order: K zeros.
+        own: a zero if each neuron has coefficients of its own, else nothing.
         first: the first task, as in `forward`.
         last: behind the last task.
-        work: space for `6 + 4K` rows for each sample of a group.
-        sizes: steps, samples, size, width, spread, delay, refractory, zeroed, spiking, later.
+        work: space for a tile of `tile` rows and `6 + 4K` more for each sample of a group.
+        sizes: as in `forward`, and whether anything comes to the spikes from later.
         flags: the detached components, whether spikes before and all states are needed.
         curve: number, scale and gain of the surrogate derivative.
         P: the rows of A, b, r, c and θ.
         kept: potentials, spikes, states and drives.
-        own: starts, stops and units of the layer's spikes.
+        events: starts, stops and units of the layer's spikes.
         sources: starts, stops and units of the spikes that came in.
-        recurrent: a weight row for each neuron that spikes, one for each that receives, the mode.
+        recurrent: a weight row for each neuron that spikes, one for each that receives, in blocks,
+            and the mode.
         initial: x, s and hold.
         lengths: valid steps of each sample.
-        arriving: gradients of the output, the potentials and the counts; that of the next layer's
-            current, the weights to it, the size of it, padded and not, the
-            mode.
+        arriving: gradients of the output and of the potentials, each with how far its steps and
+            samples lie apart, and of the counts; that of the next layer's current, the weights to
+            it, the size of it, padded and not, the mode.
         final: gradients of the final x, s and i.
-        grads: of the current, weights, bias, recurrent weights, P, x, s and i; added to where
-            they are sums.
+        grads: of the current, with how far its steps and samples lie apart, of weights, bias,
+            recurrent weights, P, x, s and i; added to where they are sums.
     """
     K = len(order)
-    _, _, size, width, _, _, _, _, _, _ = sizes
-    pieces = size // width
-    mode = arriving[7]
+    width, tile = sizes[3], sizes[8]
+    pieces = sizes[2] // width
     group = GROUP if recurrent[2] == ALL else 1
-    stride = (STATE + 4 * K) * width
+    stride = (tile + STATE + 4 * K) * width
+    behind = tile * width
     for head in range(first, last, group):
-        count = min(group, last - head)
+        together = min(group, last - head)
         longest = np.int64(0)
-        for i in range(count):
-            task = head + i
-            sample = task // pieces
-            place = sample * size + (task % pieces) * width
-            valid = lengths[sample]
-            longest = max(longest, valid)
-            begin(order, work, i * stride, sample, place, sizes, sources, final, grads, valid)
-        for t in range(longest - 1, -1, -1):
-            for i in range(count):
-                if t < lengths[(head + i) // pieces]:
-                    errors(order, work, i * stride, t, head + i, sizes, curve, P, kept, arriving,
-                           recurrent, initial[2])  # fmt: skip
-            if mode == ALL:
-                reach = arriving[5]
-                above = (t * sizes[1] + head) * reach
-                products(work, ERROR * width, count, stride, arriving[3], above, reach,
-                         arriving[6], arriving[4], width)  # fmt: skip
-            for i in range(count):
-                valid = lengths[(head + i) // pieces]
-                if t < valid:
-                    back(order, work, i * stride, t, head + i, valid, sizes, flags, P, kept, own,
-                         sources, initial, arriving, grads)  # fmt: skip
-            if recurrent[2] == ALL:
-                products(work, LATER * width, count, stride, work, DELTA * width, stride, width,
-                         recurrent[1], width)  # fmt: skip
-        for i in range(count):
-            task = head + i
-            place = (task // pieces) * size + (task % pieces) * width
-            valid = lengths[task // pieces]
-            finish(order, work, i * stride, place, sizes, recurrent, final, grads, valid)
+        for i in range(together):
+            sample, n0 = (head + i) // pieces, ((head + i) % pieces) * width
+            longest = max(longest, lengths[sample])
+            begin(order, work, i * stride + behind, sample, n0, sizes, sources, final, grads,
+                  lengths[sample])  # fmt: skip
+        for end in range(longest, 0, -tile):
+            t0 = max(0, end - tile)
+            for i in range(together):
+                sample, n0 = (head + i) // pieces, ((head + i) % pieces) * width
+                count = min(end, lengths[sample]) - t0
+                errors(work, i * stride, t0, count, sample, n0, sizes, arriving)
+                flush(work, i * stride + behind + STATE * width, K * width)
+            for t in range(end - 1, t0 - 1, -1):
+                for i in range(together):
+                    sample, n0 = (head + i) // pieces, ((head + i) % pieces) * width
+                    if t < lengths[sample]:
+                        back(order, own, work, i * stride + (t - t0) * width, i * stride + behind,
+                             t, sample, n0, sizes, flags, curve, P, kept, recurrent, initial,
+                             arriving, grads)  # fmt: skip
+                if recurrent[2] == ALL:
+                    multiply(work, behind + LATER * width, stride, together, work,
+                             behind + DELTA * width, stride, width, recurrent[1], width)  # fmt: skip
+            for i in range(together):
+                sample, n0 = (head + i) // pieces, ((head + i) % pieces) * width
+                count = min(end, lengths[sample]) - t0
+                if count > 0:
+                    settle(work, i * stride, t0, count, sample, n0, sizes, sources, events,
+                           initial[1], final, grads, lengths[sample])  # fmt: skip
+        for i in range(together):
+            sample, n0 = (head + i) // pieces, ((head + i) % pieces) * width
+            finish(order, work, i * stride + behind, sample, n0, sizes, recurrent, final, grads,
+                   lengths[sample])  # fmt: skip

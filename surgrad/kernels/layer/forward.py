@@ -1,7 +1,7 @@
 """The forward pass of a layer, one block of samples at a time; see README.md for the equations.
 
-Arrays are flat; `rows` count in units of the padded layer size `N`. An array that is not wanted is
-empty.
+Arrays are flat. What is kept for the adjoint lies sample by sample, step by step. An array that is
+not wanted is empty.
 """
 
 from __future__ import annotations
@@ -9,109 +9,131 @@ from __future__ import annotations
 import numpy as np
 
 from surgrad.kernels.compiled import Kernel, inlined
-from surgrad.kernels.lanes import WIDTH, append, fma, load, select, splat, store, stream
-from surgrad.kernels.layer.rows import (
-    add,
-    add_scaled,
-    ahead,
-    ahead_to_write,
-    clear,
-    copy,
-    flush,
-    gather,
-)
+from surgrad.kernels.lanes import WIDTH, append, fixed, fma, load, select, splat, store, stream
+from surgrad.kernels.layer.memory import BLOCK
+from surgrad.kernels.layer.rows import clear, copy, flush
+from surgrad.kernels.layer.weights import add_row, gather, gather_all
 
-# rows of the work space; two sets of state components come behind them
-DRIVE, SPIKES, HOLD, STATE = 0, 1, 2, 3
+# rows of the work space behind the tile of currents; two sets of state components come last
+SPIKES, HOLD, STATE = 0, 1, 2
 
 
 @inlined
-def arriving(target, to, t, sample, n0, sizes, sources):
-    """The feed-forward current of step `t`: a row of the current, or the bias and the spikes."""
-    steps, samples, size, width = sizes[:4]
-    current, starts, stops, units, weights, bias = sources
-    if current.size:
-        at = (t * samples + sample) * size + n0
-        if t + 2 < steps:
-            ahead(current, at + 2 * samples * size, width)
-        copy(target, to, current, at, width)
+def arriving(work, t, count, sample, n0, sizes, sources, pending):
+    """Fill the tile with the feed-forward currents that act in the `count` steps from `t` on."""
+    steps, _, size, width, delay = sizes[:5]
+    current, along, across, starts, stops, units, weights, bias = sources
+    for i in range(count):
+        before = t + i - delay
+        if before < 0:
+            copy(work, i * width, pending, sample * size + n0, width)
+        elif current.size:
+            copy(work, i * width, current, before * along + sample * across + n0, width)
+        else:
+            copy(work, i * width, bias, 0, width)
+    if weights.size == 0:
         return
-    copy(target, to, bias, 0, width)
-    if weights.size:
-        row = sample * steps + t
-        gather(target, to, weights, units, starts[row], stops[row], width)
+    inputs = weights.size // size
+    for m in range(0, width, BLOCK):
+        span = min(BLOCK, width - m)
+        for i in range(max(0, delay - t), count):
+            row = sample * steps + t + i - delay
+            gather(work, i * width + m, weights, m * inputs, span, units, starts[row], stops[row])
 
 
 @inlined
-def advance(order, work, old, new, at, p0, sizes, P, kept):
-    """One step of all neurons: the new state, the membrane potential and the spikes.
+def advance(order, own, work, drives, base, old, new, at, p0, place, position, sizes, P, kept,
+            sinks):  # fmt: skip
+    """One step of all neurons: the state, the membrane potential, the spikes and their events.
 
-    `at` is where the step's row lies in the sequences that are kept, `p0` in the parameters.
+    `drives` is where the step's currents begin in the work space, `base` the rows behind the tile,
+    `at` where the step's row lies in the sequences that are kept, `p0` in the parameters.
     """
     K = len(order)
-    _, _, size, width, spread, _, refractory, zeroed, spiking = sizes
-    potentials, spikes, states, drives = kept
-    span = size if spread else WIDTH
+    _, _, size, width, _, refractory, zeroed, spiking, _ = sizes
+    potentials, spikes, states, inputs = kept
+    units, counts = sinks[2:]
+    span = size if len(own) else WIDTH
     zero, one = splat(np.float32(0)), splat(np.float32(1))
     for n in range(0, width, WIDTH):
-        p = p0 + n * spread
-        drive = load(work, DRIVE * width + n)
-        spike = load(work, SPIKES * width + n)
+        p = p0 + n if len(own) else 0
+        drive, spike = load(work, drives + n), load(work, base + SPIKES * width + n)
         v = zero
         for k in range(K):
-            x = load(P, (K * K + k) * span + p) * drive
+            x = fixed(P, (K * K + k) * span + p) * drive
             for j in range(K):
-                x = fma(load(P, (k * K + j) * span + p), load(work, (old + j) * width + n), x)
+                x = fma(fixed(P, (k * K + j) * span + p), load(work, old + j * width + n), x)
             if (zeroed >> k) & 1:
                 x = x * (one - spike)
-            x = flush(fma(load(P, (K * K + K + k) * span + p), spike, x))
-            store(work, (new + k) * width + n, x)
-            v = fma(load(P, (K * K + 2 * K + k) * span + p), x, v)
+            x = fma(fixed(P, (K * K + K + k) * span + p), spike, x)
+            store(work, new + k * width + n, x)
+            v = fma(fixed(P, (K * K + 2 * K + k) * span + p), x, v)
             if states.size:
                 store(states, k * (states.size // K) + at + n, x)
-        if drives.size:
-            store(drives, at + n, drive)
+        if inputs.size:
+            store(inputs, at + n, drive)
         if potentials.size:
             stream(potentials, at + n, v)
         if spiking:
-            fired = v > load(P, (K * K + 3 * K) * span + p)
+            fired = v > fixed(P, (K * K + 3 * K) * span + p)
             if refractory:
-                hold = load(work, HOLD * width + n)
+                hold = load(work, base + HOLD * width + n)
                 fired = fired & (hold <= zero)
                 left = select(fired, splat(np.float32(refractory)), hold - one)
-                store(work, HOLD * width + n, left)
+                store(work, base + HOLD * width + n, left)
             spike = select(fired, one, zero)
-            store(work, SPIKES * width + n, spike)
+            store(work, base + SPIKES * width + n, spike)
+            store(counts, place + n, load(counts, place + n) + spike)
             if spikes.size:
                 store(spikes, at + n, spike)
+            if units.size:
+                position += append(units, position, fired, n)
+    return position
 
 
 @inlined
-def emit(work, width, counts, at, units, position):
-    """Append the units that spiked, in order and without a branch, and count them."""
-    half = splat(np.float32(0.5))
-    add(counts, at, work, SPIKES * width, width)
-    if units.size:
-        for n in range(0, width, WIDTH):
-            position += append(units, position, load(work, SPIKES * width + n) > half, n)
-    return position
+def returning(work, to, row, state, width, recurrent, size, s0, sinks, first):
+    """Add what the layer's own spikes of the step before bring; those of `s0` in the first step."""
+    if not first:
+        starts, stops, units, _ = sinks
+        gather_all(work, to, recurrent, size, width, units, starts[row], stops[row])
+    elif s0.size:
+        for j in range(size):
+            if s0[state + j] != 0:
+                add_row(work, to, s0[state + j], recurrent, size, j, width)
+
+
+@inlined
+def rest(sample, n0, valid, position, sizes, kept, sinks):
+    """What the steps beyond a sample's length hold: nothing."""
+    steps, _, size, width = sizes[:4]
+    starts, stops = sinks[:2]
+    for row in range(sample * steps + valid, (sample + 1) * steps):
+        for target in kept[:2]:
+            if target.size:
+                clear(target, row * size + n0, width)
+        if starts.size:
+            starts[row] = stops[row] = position
 
 
 @Kernel
 def forward(
-    order, first, last, work, sizes, P, sources, recurrent, initial, lengths, kept, sinks, final
-):
+    order, own, first, last, work, sizes, P, sources, recurrent, initial, lengths, kept, sinks,
+    final,
+):  # fmt: skip
     """Run the tasks `[first, last)`, each a sample and a piece of the layer.
 
     Args:
         order: K zeros.
+        own: a zero if each neuron has coefficients of its own, else nothing.
         first: the first task; a layer is cut into `size // width` pieces.
         last: behind the last task.
-        work: space for `3 + 2K` rows.
-        sizes: steps, samples, size, width, spread, delay, refractory, zeroed, spiking.
+        work: space for a tile of `tile` rows and `2 + 2K` more.
+        sizes: steps, samples, size, width, delay, refractory, zeroed, spiking, tile.
         P: the rows of A, b, r, c and θ.
-        sources: current, or starts, stops, units, weights and bias.
-        recurrent: a row of weights for each neuron that spikes.
+        sources: the current and how far its steps and samples lie apart, or starts, stops, units,
+            weights and bias.
+        recurrent: a row of weights for each neuron that spikes, in blocks.
         initial: x, s, i and hold.
         lengths: valid steps of each sample.
         kept: potentials, spikes, states and drives, each of all steps.
@@ -119,55 +141,42 @@ def forward(
         final: x, s, i and hold.
     """
     K = len(order)
-    steps, samples, size, width, spread, delay, _, _, spiking = sizes
-    starts, stops, units, counts = sinks
+    steps, samples, size, width, delay, _, _, spiking, tile = sizes
+    starts, stops = sinks[:2]
     x0, s0, i0, hold0 = initial
-    pieces = size // width
+    pieces, base = size // width, tile * width
     position = (first // pieces) * steps * size
     for task in range(first, last):
         sample, n0 = task // pieces, (task % pieces) * width
-        state = sample * size + n0
-        old, new = STATE, STATE + K
+        state, valid = sample * size + n0, lengths[sample]
+        old, new = base + STATE * width, base + (STATE + K) * width
         for k in range(K):
-            copy(work, (old + k) * width, x0, k * samples * size + state, width)
-        copy(work, SPIKES * width, s0, state, width)
-        copy(work, HOLD * width, hold0, state, width)
-        for t in range(lengths[sample]):
-            if delay and t == 0:
-                copy(work, DRIVE * width, i0, state, width)
-            else:
-                arriving(work, DRIVE * width, t - delay, sample, n0, sizes, sources)
-            row = sample * steps + t
-            if recurrent.size and t > 0:
-                gather(
-                    work, DRIVE * width, recurrent, units, starts[row - 1], stops[row - 1], width
-                )
-            elif recurrent.size and s0.size:
-                for j in range(size):
-                    if s0[state + j] != 0:
-                        add_scaled(work, DRIVE * width, s0[state + j], recurrent, j * size, width)
-            at = (t * samples + sample) * size + n0
-            if t + 2 < steps:
-                ahead_to_write(kept[1], at + 2 * samples * size, width)
-            advance(order, work, old, new, at, n0 * spread, sizes, P, kept)
-            if spiking:
-                ended = emit(work, width, counts, state, units, position)
+            copy(work, old + k * width, x0, k * samples * size + state, width)
+        copy(work, base + SPIKES * width, s0, state, width)
+        copy(work, base + HOLD * width, hold0, state, width)
+        for t0 in range(0, valid, tile):
+            count = min(tile, valid - t0)
+            arriving(work, t0, count, sample, n0, sizes, sources, i0)
+            flush(work, old, K * width)
+            for i in range(count):
+                row = sample * steps + t0 + i
+                if recurrent.size:
+                    returning(work, i * width, row - 1, state, width, recurrent, size, s0, sinks,
+                              t0 + i == 0)  # fmt: skip
+                ended = advance(order, own, work, i * width, base, old, new, row * size + n0, n0,
+                                state, position, sizes, P, kept, sinks)  # fmt: skip
                 if starts.size:
                     starts[row], stops[row] = position, ended
                     position = ended
-            old, new = new, old
-        for t in range(lengths[sample], steps):
-            at = (t * samples + sample) * size + n0
-            for target in kept[:2]:
-                if target.size:
-                    clear(target, at, width)
-            if starts.size:
-                starts[sample * steps + t] = stops[sample * steps + t] = position
+                old, new = new, old
+        rest(sample, n0, valid, position, sizes, kept, sinks)
         for k in range(K):
-            copy(final[0], k * samples * size + state, work, (old + k) * width, width)
-        copy(final[1], state, work, SPIKES * width, width)
-        copy(final[3], state, work, HOLD * width, width)
-        if lengths[sample]:
-            arriving(final[2], state, lengths[sample] - 1, sample, n0, sizes, sources)
-        else:
+            copy(final[0], k * samples * size + state, work, old + k * width, width)
+        copy(final[1], state, work, base + SPIKES * width, width)
+        copy(final[3], state, work, base + HOLD * width, width)
+        # what has come in the last step is pending
+        if valid == 0:
             copy(final[2], state, i0, state, width)
+        else:
+            arriving(work, valid - 1 + delay, 1, sample, n0, sizes, sources, i0)
+            copy(final[2], state, work, 0, width)

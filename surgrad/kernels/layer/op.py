@@ -6,12 +6,27 @@ import torch
 from torch import Tensor
 
 from surgrad.kernels import blocks, buffers
-from surgrad.kernels.layer.memory import Shape, flat, gradients, outputs, rows, valid_steps
+from surgrad.kernels.layer.memory import (
+    STATE,
+    Shape,
+    by_sample,
+    dense,
+    flat,
+    from_blocks,
+    gradients,
+    in_blocks,
+    outputs,
+    rows,
+    strided,
+    valid_steps,
+)
+from surgrad.kernels.layer.pack import last_axis, square
 
 # the places of the outputs
 SPIKES, POTENTIALS, CARRIER, STARTS, STOPS, UNITS, COUNTS, X, S, I, HOLD, STATES, DRIVES = range(13)
 # those of the gradients that are sums over samples
 SUMS = slice(1, 5)
+WEIGHTS, BIAS, RECURRENT = 1, 2, 3
 
 
 @torch.library.custom_op("surgrad::layer", mutates_args=(), device_types="cpu")
@@ -35,18 +50,18 @@ def layer(
     wanted: list[bool],
     curve: list[float],
 ) -> list[Tensor]:
-    """Run a layer over time; every tensor with a size axis is padded, see `pack`.
+    """Run a layer over time; the size of all tensors but weights and bias is padded, see `pack`.
 
     Args:
         P: the coefficients.
-        current: `(steps, samples, size)`; else:
+        current: `(steps, samples, size)`, step by step or sample by sample in memory; else:
         starts: where row `sample * steps + step` of the spikes that come in begins in `units`.
         stops: where it ends.
         units: the units that spiked.
-        weights: `(presynaptic, size)`.
-        bias: `(size,)`.
+        weights: `(neurons, presynaptic)`.
+        bias: `(neurons,)`.
         carrier: what the layer below sent along with its spikes; it gets the current's gradient.
-        recurrent: `(size, size)`, a row for each presynaptic neuron.
+        recurrent: `(neurons, neurons)`, post × pre.
         x0: the state to begin with, or None for rest.
         s0: its spikes.
         i0: its pending current.
@@ -68,20 +83,25 @@ def layer(
     out[COUNTS].zero_()
     width = sizes.width(current is None or recurrent is not None or wanted[1])
     arguments = (
-        sizes.sizes(width, P),
+        sizes.sizes(width),
         flat(P),
-        (flat(current), *rows(starts, stops, units), flat(weights), flat(bias)),
-        flat(recurrent),
+        (
+            *strided(None if current is None else dense(current)),
+            *rows(starts, stops, units),
+            in_blocks(None if weights is None else weights.t()),
+            flat(None if bias is None else last_axis(bias)),
+        ),
+        in_blocks(None if recurrent is None else square(recurrent).t()),
         (flat(x0), flat(s0), flat(i0), flat(hold0)),
         valid_steps(lengths, sizes),
-        tuple(flat(out[i]) for i in (POTENTIALS, SPIKES, STATES, DRIVES)),
+        tuple(flat(by_sample(out[i])) for i in (POTENTIALS, SPIKES, STATES, DRIVES)),
         (*rows(*out[STARTS : UNITS + 1]), flat(out[COUNTS])),
         tuple(flat(out[i]) for i in (X, S, I, HOLD)),
     )
 
     def run(_: int, first: int, last: int) -> None:
-        work = flat(torch.zeros((3 + 2 * sizes.order) * width))
-        forward((0,) * sizes.order, first, last, work, *arguments)
+        work = flat(buffers.empty((arguments[0][-1] + 2 + 2 * sizes.order) * width))
+        forward((0,) * sizes.order, sizes.own(P), first, last, work, *arguments)
 
     blocks.run(blocks.bounds(sizes.samples * (sizes.size // width)), run)
     return out
@@ -110,9 +130,10 @@ def adjoint(
     lengths: Tensor | None,
     upward: Tensor | None,
     kept: list[Tensor],
-    own: list[Tensor],
+    events: list[Tensor],
     errors: list[Tensor],
     shape: list[int],
+    neurons: int,
     inputs: int,
     needed: list[bool],
     curve: list[float],
@@ -131,19 +152,21 @@ def adjoint(
         lengths: see `layer`.
         upward: see `layer`.
         kept: potentials, spikes, states, drives, as there.
-        own: starts, stops and units of the spikes that the layer emitted.
+        events: starts, stops and units of the spikes that the layer emitted.
         errors: gradients of the output, the potentials, the counts, the carrier and the final x, s
             and i, empty where there is none.
         shape: as there.
+        neurons: how many there are, without padding.
         inputs: the number of presynaptic units.
-        needed: the gradients that are: current, weights, bias, recurrent, P, initial state.
+        needed: which of the gradients of current, weights, bias, recurrent, P and the initial
+            state, and whether the current lies step by step.
         curve: as there.
 
     Returns:
         those of current, weights, bias, recurrent, P, x0, s0, i0, empty where not needed.
     """
-    from surgrad.kernels.layer.backward import GROUP, backward
-    from surgrad.kernels.layer.products import onto_itself, upwards
+    from surgrad.kernels.layer.backward import backward
+    from surgrad.kernels.layer.products import ALL, GROUP, onto_itself, upwards
 
     sizes = Shape(*shape)
     output, membrane, counts, carrier, *final = errors
@@ -155,31 +178,44 @@ def adjoint(
     every = (1 << sizes.order) - 1
     full = needed[4] or bool(sizes.zeroed & ~sizes.detached & every)
     later = recurrent is not None or final[1].numel() > 0 or sizes.detached & every != every
-    above = upwards(sizes, carrier, upward, output, kept[0], P, curve)
+    round_ = onto_itself(recurrent, curve)
+    group = GROUP if round_[2] == ALL else 1
+    numbers = sizes.sizes(width, group)
     arguments = (
-        (*sizes.sizes(width, P), int(later)),
+        (*numbers, int(later)),
         (sizes.detached, int(full or sizes.zeroed), int(full)),
         (int(curve[0]), float(curve[1]), float(curve[2])),
         flat(P),
-        tuple(flat(t) for t in kept),
-        rows(*own),
+        tuple(flat(by_sample(t)) for t in kept),
+        rows(*events),
         rows(starts, stops, units),
-        onto_itself(recurrent, curve),
+        round_,
         (flat(x0), flat(s0), flat(hold0)),
         valid_steps(lengths, sizes),
-        (flat(above.output), flat(membrane), flat(counts), *above[1:]),
+        (*strided(output), *strided(membrane), flat(counts),
+         *upwards(carrier, upward, kept[0], P, curve)),
         tuple(flat(t) for t in final),
-    )
+    )  # fmt: skip
 
     def run(block: int, first: int, last: int) -> None:
         sums = [t[block] if t.numel() else t for t in grads[SUMS]]
-        mine = tuple(flat(t) for t in (grads[0], *sums, *grads[5:]))
-        group = GROUP if recurrent is not None else 1
-        work = flat(torch.zeros(group * (6 + 4 * sizes.order) * width))
-        backward((0,) * sizes.order, first, last, work, *arguments, mine)
+        mine = (*strided(grads[0]), *(flat(t) for t in (*sums, *grads[5:])))
+        work = flat(buffers.empty(group * (numbers[-1] + STATE + 4 * sizes.order) * width))
+        backward((0,) * sizes.order, sizes.own(P), first, last, work, *arguments, mine)
 
     blocks.run(parts, run)
     grads[SUMS] = [_summed(t) for t in grads[SUMS]]
+    return _unpadded(grads, neurons)
+
+
+def _unpadded(grads: list[Tensor], neurons: int) -> list[Tensor]:
+    """The gradients of weights and bias in the form that the layer takes them."""
+    if grads[WEIGHTS].numel():
+        grads[WEIGHTS] = from_blocks(grads[WEIGHTS], neurons).t().contiguous()
+    if grads[BIAS].numel():
+        grads[BIAS] = grads[BIAS][:neurons].clone()
+    if grads[RECURRENT].numel():
+        grads[RECURRENT] = from_blocks(grads[RECURRENT], neurons)[:neurons].t().contiguous()
     return grads
 
 
@@ -190,15 +226,15 @@ def _summed(parts: Tensor) -> Tensor:
 
 
 @adjoint.register_fake
-def _(P, starts, stops, units, recurrent, x0, s0, hold0, lengths, upward, kept, own, errors, shape,
-      inputs, needed, curve):  # fmt: skip
+def _(P, starts, stops, units, recurrent, x0, s0, hold0, lengths, upward, kept, events, errors,
+      shape, neurons, inputs, needed, curve):  # fmt: skip
     grads = gradients(Shape(*shape), P, inputs, needed, 1, _fake)
     grads[SUMS] = [_summed(t) for t in grads[SUMS]]
-    return grads
+    return _unpadded(grads, neurons)
 
 
 def _remember(ctx, inputs, output) -> None:
-    (P, _, starts, stops, units, weights, _, _, recurrent, x0, s0, _, hold0, lengths, upward,
+    (P, current, starts, stops, units, weights, _, _, recurrent, x0, s0, _, hold0, lengths, upward,
      shape, _, curve) = inputs  # fmt: skip
     ctx.set_materialize_grads(False)
     given = (P, starts, stops, units, recurrent, x0, s0, hold0, lengths, upward)
@@ -206,7 +242,10 @@ def _remember(ctx, inputs, output) -> None:
     ctx.save_for_backward(*given, *kept)
     ctx.mark_non_differentiable(*(output[i] for i in (STARTS, STOPS, UNITS)))
     ctx.shape, ctx.curve = shape, curve
-    ctx.inputs = 0 if weights is None else weights.shape[0]
+    ctx.neurons, ctx.inputs = (0, 0) if weights is None else weights.shape
+    if recurrent is not None:
+        ctx.neurons = recurrent.shape[0]
+    ctx.by_step = current is not None and current.is_contiguous()
 
 
 def _backward(ctx, grads):
@@ -214,9 +253,10 @@ def _backward(ctx, grads):
     need = ctx.needs_input_grad
     begun = given[5] is not None and any(need[i] for i in (9, 10, 11))
     needed = [need[1] or need[7], need[5], need[6], need[8], need[0], begun]
+    needed.append(ctx.by_step)
     wanted = (SPIKES, POTENTIALS, COUNTS, CARRIER, X, S, I)
     errors = [
-        potentials.new_empty(0) if grads[i] is None else grads[i].contiguous() for i in wanted
+        potentials.new_empty(0) if grads[i] is None else dense(grads[i]) for i in wanted
     ]
     current, weights, bias, recurrent, P, x, s, i = adjoint(
         *given,
@@ -224,6 +264,7 @@ def _backward(ctx, grads):
         [starts, stops, units],
         errors,
         ctx.shape,
+        ctx.neurons,
         ctx.inputs,
         needed,
         ctx.curve,

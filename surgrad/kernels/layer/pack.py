@@ -28,14 +28,21 @@ def piece(size: int) -> int:
 
 
 def last_axis(tensor: Tensor) -> Tensor:
-    """Zeros behind the last axis, up to a multiple of the vectors' width; contiguous."""
+    """Zeros behind the last axis, up to a multiple of the vectors' width."""
     missing = padded(tensor.shape[-1]) - tensor.shape[-1]
-    return (pad(tensor, (0, missing)) if missing else tensor).contiguous()
+    return pad(tensor, (0, missing)) if missing else tensor
 
 
 def rows_per_input(weight: Tensor) -> Tensor:
-    """A weight matrix, post × pre, as one padded row for each presynaptic unit."""
-    return last_axis(weight.t())
+    """A weight matrix, post × pre, as one padded row for each presynaptic unit, padded as well."""
+    missing = padded(weight.shape[1]) - weight.shape[1]
+    return last_axis(pad(weight, (0, missing)).t())
+
+
+def square(weight: Tensor) -> Tensor:
+    """Weights of a layer onto itself with zeros for the neurons that pad it."""
+    missing = padded(weight.shape[0]) - weight.shape[0]
+    return pad(weight, (0, missing, 0, missing)) if missing else weight
 
 
 def entries(tableau: Tableau) -> list[Entry]:

@@ -5,19 +5,16 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
-from surgrad.kernels import buffers
-from surgrad.kernels.layer.memory import Shape, flat
-from surgrad.kernels.layer.pack import last_axis, rows_per_input
+from surgrad.kernels.layer.memory import by_sample, flat, in_blocks
+from surgrad.kernels.layer.pack import rows_per_input, square
 
 NONE, ALL, ACTIVE = 0, 1, 2
+# samples that a product with all recurrent weights treats together
+GROUP = 4
 # rows of the surrogates' table that are exactly zero somewhere
 FINITE = (4, 5, 7, 12)
-# up to this size of the next layer its part is added within the adjoint's own loop
-FEW = 64
 # the share of neurons with a slope below which they are treated one by one
 SPARSE = 0.25
 
@@ -26,15 +23,14 @@ class Upwards(NamedTuple):
     """What the adjoint of a layer takes from the next one.
 
     Attributes:
-        output: the gradient of the dense spikes, where there is one.
-        current: the gradient of the next layer's current, flat.
-        weights: the weights to it: rows for its neurons (`ALL`) or for this layer's (`ACTIVE`).
+        current: the gradient of the next layer's current, sample by sample, flat.
+        weights: the weights to it: in blocks, with a row for each of its neurons (`ALL`), or with
+            one for each of this layer's (`ACTIVE`).
         reach: its padded size.
         members: its size.
         mode: `NONE`, `ALL` or `ACTIVE`.
     """
 
-    output: Tensor
     current: np.ndarray
     weights: np.ndarray
     reach: int
@@ -43,29 +39,15 @@ class Upwards(NamedTuple):
 
 
 def upwards(
-    shape: Shape,
-    carrier: Tensor,
-    weights: Tensor | None,
-    output: Tensor,
-    potentials: Tensor,
-    P: Tensor,
-    curve: list[float],
+    carrier: Tensor, weights: Tensor | None, potentials: Tensor, P: Tensor, curve: list[float]
 ) -> Upwards:
-    """Choose how `Wᵀ δ` is computed: within the loop, for active neurons, or as one product."""
-    nothing = flat(None)
+    """Choose how `Wᵀ δ` is computed: for all neurons, or for those with a slope."""
     if carrier.numel() == 0 or weights is None:
-        return Upwards(output, nothing, nothing, 0, 0, NONE)
-    reach, count = carrier.shape[2], weights.shape[0]
+        return Upwards(flat(None), flat(None), 0, 0, NONE)
+    current, sizes = flat(by_sample(carrier)), (carrier.shape[2], weights.shape[0])
     if int(curve[0]) in FINITE and active(potentials, P, curve) < SPARSE:
-        return Upwards(output, flat(carrier), flat(rows_per_input(weights)), reach, count, ACTIVE)
-    matrix = last_axis(pad(weights, (0, 0, 0, reach - count)))
-    if reach <= FEW:
-        return Upwards(output, flat(carrier), flat(matrix), reach, count, ALL)
-    total = buffers.empty(shape.steps, shape.samples, shape.size)
-    torch.mm(carrier.reshape(-1, reach), matrix, out=total.view(-1, shape.size))
-    if output.numel():
-        total += output
-    return Upwards(total, nothing, nothing, 0, 0, NONE)
+        return Upwards(current, flat(rows_per_input(weights)), *sizes, ACTIVE)
+    return Upwards(current, in_blocks(weights), *sizes, ALL)
 
 
 def active(potentials: Tensor, P: Tensor, curve: list[float]) -> float:
@@ -79,10 +61,9 @@ def active(potentials: Tensor, P: Tensor, curve: list[float]) -> float:
 
 
 def onto_itself(recurrent: Tensor | None, curve: list[float]) -> tuple[np.ndarray, np.ndarray, int]:
-    """The recurrent weights as rows by sender and by receiver, and how they are used."""
-    nothing = flat(None)
+    """The recurrent weights as rows by sender and, in blocks, by receiver, and how they are used."""
     if recurrent is None:
-        return nothing, nothing, NONE
+        return flat(None), flat(None), NONE
     if int(curve[0]) in FINITE:
-        return flat(recurrent), nothing, ACTIVE
-    return flat(recurrent), flat(recurrent.t()), ALL
+        return flat(rows_per_input(recurrent)), flat(None), ACTIVE
+    return flat(None), in_blocks(square(recurrent)), ALL

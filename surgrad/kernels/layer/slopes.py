@@ -11,6 +11,7 @@ from surgrad.kernels.lanes import (
     WIDTH,
     _power_of_two,
     absolute,
+    fixed,
     fma,
     load,
     nearest,
@@ -93,10 +94,44 @@ def slope(kind, v, scale):
 
 
 @inlined
-def slopes(curve, work, to, potentials, start, width, P, theta, spread):
-    """A row of `h(c · x - θ)`; `curve` is number, scale and gain."""
-    kind, scale, gain = curve
-    factor, weight = constant(scale), constant(gain)
+def _rows(number, curve, work, to, potentials, start, width, P, theta, step):
+    """A row of slopes of the kind `number`, which is a constant of the compiled loop."""
+    factor, weight = constant(curve[1]), constant(curve[2])
     for n in range(0, width, WIDTH):
-        v = load(potentials, start + n) - load(P, theta + n * spread)
-        store(work, to + n, slope(kind, v, factor) * weight)
+        v = load(potentials, start + n) - fixed(P, theta + n * step)
+        store(work, to + n, slope(number, v, factor) * weight)
+
+
+@inlined
+def slopes(curve, work, to, potentials, start, width, P, theta, step):
+    """A row of `h(c · x - θ)`; `curve` is number, scale and gain."""
+    kind = curve[0]
+    # one loop for each kind, so that the kind is not asked for at each neuron
+    if kind == 0:
+        _rows(0, curve, work, to, potentials, start, width, P, theta, step)
+    elif kind == 1:
+        _rows(1, curve, work, to, potentials, start, width, P, theta, step)
+    elif kind == 2:
+        _rows(2, curve, work, to, potentials, start, width, P, theta, step)
+    elif kind == 3:
+        _rows(3, curve, work, to, potentials, start, width, P, theta, step)
+    elif kind == 4:
+        _rows(4, curve, work, to, potentials, start, width, P, theta, step)
+    elif kind == 5:
+        _rows(5, curve, work, to, potentials, start, width, P, theta, step)
+    elif kind == 6:
+        _rows(6, curve, work, to, potentials, start, width, P, theta, step)
+    elif kind == 7:
+        _rows(7, curve, work, to, potentials, start, width, P, theta, step)
+    elif kind == 8:
+        _rows(8, curve, work, to, potentials, start, width, P, theta, step)
+    elif kind == 9:
+        _rows(9, curve, work, to, potentials, start, width, P, theta, step)
+    elif kind == 10:
+        _rows(10, curve, work, to, potentials, start, width, P, theta, step)
+    elif kind == 11:
+        _rows(11, curve, work, to, potentials, start, width, P, theta, step)
+    elif kind == 12:
+        _rows(12, curve, work, to, potentials, start, width, P, theta, step)
+    else:
+        _rows(13, curve, work, to, potentials, start, width, P, theta, step)
