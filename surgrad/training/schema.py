@@ -196,6 +196,9 @@ class Experiment(Spec):
 def load(source: str | Path, overrides: Sequence[tuple[str, str]] = ()) -> Experiment:
     """Read an experiment.
 
+    A table `[rules.NAME]` in the file holds entries that replace others where that is the rule:
+    `[rules.erbp]` with `optimiser.lr = 1e-3`. What `overrides` say goes before it.
+
     Args:
         source: a TOML file, or the name of an experiment that comes with the package.
         overrides: paths and values that replace those of the file, `("training.epochs", "3")`.
@@ -205,9 +208,32 @@ def load(source: str | Path, overrides: Sequence[tuple[str, str]] = ()) -> Exper
     """
     path = find(source)
     table = toml.read(path)
+    special = table.pop("rules", {})
+    _apply(overrides, table)
+    if special:
+        toml.merge(table, _of_rule(special, table, str(source)))
+        _apply(overrides, table)
+    return from_table(table, str(source))
+
+
+def _apply(overrides: Sequence[tuple[str, str]], table: dict[str, Any]) -> None:
     for place, value in overrides:
         toml.override(table, place, toml.value_of(value))
-    return from_table(table, str(source))
+
+
+def _of_rule(special: Any, table: dict[str, Any], source: str) -> dict[str, Any]:
+    """The part of `[rules]` that is about the rule of an experiment."""
+    named = special if isinstance(special, dict) else {"": special}
+    for name, part in named.items():
+        if name not in RULES or not isinstance(part, dict):
+            raise ConfigError(
+                f"{source}: rules.{name}",
+                got=toml.show(part) if name in RULES else "an unknown rule",
+                expected="a table of entries that replace others under this rule",
+                fix=did_you_mean(name, RULES),
+            )
+    rule = table.get("rule")
+    return named.get(rule.get("kind", "bptt") if isinstance(rule, dict) else "bptt", {})
 
 
 def from_table(table: dict[str, Any], source: str = "the experiment") -> Experiment:
