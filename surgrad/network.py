@@ -330,8 +330,16 @@ def each_step(module: nn.Module, values: Tensor) -> Tensor:
     """Apply a module without time to every step of `(time, batch, *features)`."""
     if isinstance(module, nn.Sequential) and len(module) == 0:
         return values
+    if _constant(values) and not any(m.training for m in module.modules() if not [*m.children()]):
+        once = module(values[0])
+        return once.expand(len(values), *once.shape)
     flat = module(values.flatten(0, 1))
     return flat.unflatten(0, values.shape[:2])
+
+
+def _constant(values: Tensor) -> bool:
+    """Whether the steps are one and the same piece of memory."""
+    return len(values) > 1 and values.stride(0) == 0
 
 
 def set_weights(
