@@ -27,7 +27,7 @@ from surgrad.data.catalogue import DATASETS
 from surgrad.files import atomic_write
 
 RUNS = Path("runs/conversion")
-EPOCHS = {"mlp": 20, "convnet": 8}
+EPOCHS = {"mlp": 20, "convnet": 4}
 BATCH = 128
 STEPS = (1, 2, 4, 8, 16, 32, 64)
 Pair = tuple[Tensor, Tensor]

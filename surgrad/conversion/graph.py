@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, cast
 
 import torch
 from torch import Tensor, fx, nn
+from torch.fx.proxy import TraceError
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
@@ -79,7 +80,7 @@ def layers_of(net: nn.Module) -> list[Layer]:
     frozen = copy.deepcopy(net).eval()
     try:
         graph = _Tracer().trace(frozen)
-    except (fx.proxy.TraceError, TypeError) as error:
+    except (TraceError, TypeError) as error:
         raise ArgumentError(
             type(net).__name__,
             got=f"a forward pass that cannot be traced: {error}",
