@@ -1,0 +1,1 @@
+"""EventProp: the exact gradient of networks whose spikes are events in time."""
