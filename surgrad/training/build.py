@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from surgrad.training import toml
 from surgrad.training.assemble import make_network, spike_spec
 from surgrad.training.schema import Experiment
 from surgrad.training.scores import on
+from surgrad.training.timed import TimedNetwork, make_timed
 
 _TARGETS = {
     "class": "classes",
@@ -90,12 +92,9 @@ def build(experiment: Experiment) -> Run:
         torch.manual_seed(weights)
         info = splits.info
         rule, objective = experiment.rule.make(), make_objective(experiment, info)
-        net = make_network(
-            experiment.network, info.features, info.outputs, info.dt, chance=rule.stochastic
-        )
         generator = torch.Generator().manual_seed(weights)
         batch = some(splits.train, experiment.training.batch_size, generator)
-        initialise(net, batch.inputs, lengths=batch.lengths, generator=generator)
+        net = _network(experiment, info, batch, generator, chance=rule.stochastic)
         health = diagnose(net.eval(), batch.inputs, lengths=batch.lengths)
         net.to(device)
         # whatever does not fit together says so here, before a run begins
@@ -117,9 +116,26 @@ def build(experiment: Experiment) -> Run:
     )
 
 
+def _network(
+    experiment: Experiment, info: Info, batch: Batch, generator: torch.Generator, *, chance: bool
+) -> Any:
+    """The network, initialised; one of spike times goes where a `Sequential` goes."""
+    spec = experiment.network
+    if isinstance(spec, TimedNetwork):
+        timed = make_timed(spec, prod(info.features), info.outputs, info.dt)
+        timed.initialise(batch.inputs, generator)
+        return timed
+    net = make_network(spec, info.features, info.outputs, info.dt, chance=chance)
+    initialise(net, batch.inputs, lengths=batch.lengths, generator=generator)
+    return net
+
+
 def _notes(experiment: Experiment, rule: Rule) -> Iterator[str]:
-    if rule.stochastic and experiment.network.spike.kind != "stochastic":
-        spike = spike_spec(experiment.network, chance=True)
+    network = experiment.network
+    if isinstance(network, TimedNetwork):
+        return
+    if rule.stochastic and network.spike.kind != "stochastic":
+        spike = spike_spec(network, chance=True)
         escape = ", ".join(f"{name} = {toml.show(v)}" for name, v in spike.escape)
         yield (
             f"{experiment.rule.kind} needs neurons that spike by chance: these do, with "
@@ -164,7 +180,9 @@ def _device(experiment: Experiment) -> torch.device:
             fix='use "cpu"',
         )
     chance = RULES[experiment.rule.kind].stochastic
-    if name == "cuda" and spike_spec(experiment.network, chance).kind == "stochastic":
+    network = experiment.network
+    stepped = not isinstance(network, TimedNetwork)
+    if name == "cuda" and stepped and spike_spec(network, chance).kind == "stochastic":
         raise ArgumentError(
             "training.device",
             got='"cuda" for spikes by chance, which are drawn on the processor',

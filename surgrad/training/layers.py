@@ -253,8 +253,8 @@ SPIKES: dict[str, type[Kind]] = {
 }
 
 
-class Network(Spec):
-    """Layers of spiking neurons and a read-out.
+class Network(Kind):
+    """Layers of spiking neurons and a read-out, advanced in time steps.
 
     Args:
         layers: the hidden layers.
@@ -263,6 +263,7 @@ class Network(Spec):
         target_rate: hertz, at which the initialisation expects hidden neurons to fire.
     """
 
+    kind: str = "steps"
     layers: Items[Annotated[Layer, OneOf(LAYERS, "cuba_lif", key="neuron")]]
     readout: Annotated[Layer, OneOf(LAYERS, "li", key="neuron")] = Field(
         default_factory=lambda: LAYERS["li"].model_validate({})

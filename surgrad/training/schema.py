@@ -18,6 +18,7 @@ from surgrad.training import toml
 from surgrad.training.layers import Count, Items, Network, Positive, Share
 from surgrad.training.problems import config_error, did_you_mean
 from surgrad.training.shipped import shipped
+from surgrad.training.timed import TimedNetwork
 from surgrad.training.unions import Kind, Made, OneOf, Spec, models_of, wrong
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
@@ -138,6 +139,7 @@ class Training(Spec):
 OF_SPIKES = (losses.SpikeCount, losses.SpikeCountError, losses.SpikeRate, losses.FirstSpikeLatency)
 """Losses that make sense of spikes only."""
 
+NETWORKS = {"steps": Network, "spike_times": TimedNetwork}
 LOSS_TABLES = models_of(LOSSES)
 REGULARISER_TABLES = models_of(REGULARISERS)
 RULE_TABLES = models_of(RULES)
@@ -162,7 +164,7 @@ class Experiment(Spec):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     data: Annotated[DataSpec, OneOf(DATASETS, "digits")]
-    network: Network
+    network: Annotated[Network | TimedNetwork, OneOf(NETWORKS, "steps")]
     loss: Annotated[Made, OneOf(LOSS_TABLES, "max_over_time")] = Field(
         default_factory=lambda: LOSS_TABLES["max_over_time"].model_validate({})
     )
@@ -181,11 +183,32 @@ class Experiment(Spec):
             fitting = ", ".join(kind for kind, other in LOSSES.items() if other.differentiable)
             got = f"{toml.show(self.loss.kind)}, which has no gradient"
             raise wrong("loss.kind", got=got, expected=f"one of {fitting}")
+        timed = isinstance(self.network, TimedNetwork)
+        if loss.of_times != timed:
+            fitting = ", ".join(kind for kind, o in LOSSES.items() if o.of_times == timed)
+            got = f"{toml.show(self.loss.kind)} for a network of kind {self.network.kind}"
+            raise wrong("loss.kind", got=got, expected=f"one of {fitting}")
+        if isinstance(self.network, TimedNetwork):
+            return self
         readout = self.network.readout.neuron
         if loss in OF_SPIKES and not NEURONS[readout].spiking:
             fitting = ", ".join(kind for kind, neuron in NEURONS.items() if neuron.spiking)
             got = f"{toml.show(readout)} under the loss {self.loss.kind}"
             raise wrong("network.readout.neuron", got=got, expected=f"one that spikes: {fitting}")
+        return self
+
+    @model_validator(mode="after")
+    def _times_fit(self) -> Self:
+        timed = isinstance(self.network, TimedNetwork)
+        if timed and self.rule.kind != "bptt":
+            got = f"{toml.show(self.rule.kind)} for a network of spike times"
+            raise wrong("rule.kind", got=got, expected="bptt, which is exact for them")
+        for index, regulariser in enumerate(self.regularisers):
+            if REGULARISERS[regulariser.kind].of_weights != timed:
+                fitting = [kind for kind, o in REGULARISERS.items() if o.of_weights == timed]
+                got = f"{toml.show(regulariser.kind)} for a network of kind {self.network.kind}"
+                at = f"regularisers[{index}].kind"
+                raise wrong(at, got=got, expected="one of " + ", ".join(fitting))
         return self
 
     def to_toml(self) -> str:

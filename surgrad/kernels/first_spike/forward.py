@@ -31,6 +31,9 @@ def lambert(x: float) -> float:
 @inlined
 def crossing(model: int, v: float, i: float, theta: float) -> tuple[float, float]:
     """The time from (v, i) to the first crossing, negative if there is none, and V̇ there."""
+    if v >= theta:
+        # it was reached within the rounding of the step before
+        return 0.0, i if model == NON_LEAKY else (i - v) * (0.5 if model == DOUBLE else 1.0)
     if model == NON_LEAKY:
         if v + i <= theta:
             return -1.0, 0.0
@@ -56,6 +59,13 @@ def crossing(model: int, v: float, i: float, theta: float) -> tuple[float, float
 
 
 @inlined
+def as_in(array: Any, number: float) -> Any:
+    """A number in the precision of an array, whose first element is lost."""
+    array[0] = number
+    return array[0]
+
+
+@inlined
 def advance(
     model: int, step: float, theta: float, row: Any, v: Any, i: Any, after: Any, hit: Any
 ) -> int:
@@ -65,33 +75,33 @@ def advance(
     crosses for certain but for the third model, where the exponential of the peak is bounded by
     three terms of its series.
     """
-    hits = 0
+    hits, level = 0, as_in(after, theta)
     if model == NON_LEAKY:
-        rise = -math.expm1(-step)
+        rise = as_in(after, -math.expm1(-step))
         for n in range(len(v)):
             i[n] += row[n]
             after[n] = v[n] + i[n] * rise
-            hit[n] = after[n] >= theta
+            hit[n] = after[n] >= level
             hits += hit[n]
     elif model == DOUBLE:
-        x = math.exp(-0.5 * step)
+        x, two, four = as_in(after, math.exp(-0.5 * step)), as_in(after, 2), as_in(after, 4)
         for n in range(len(v)):
             i[n] += row[n]
-            total = v[n] + i[n]
+            total, twice = v[n] + i[n], two * i[n]
             after[n] = (total - i[n] * x) * x
-            peaks = (total < 2.0 * i[n]) & (total > 2.0 * i[n] * x)
-            hit[n] = (after[n] >= theta) | (peaks & (total * total >= 4.0 * theta * i[n]))
+            peaks = (total < twice) & (total > twice * x)
+            hit[n] = (after[n] >= level) | (peaks & (total * total >= four * level * i[n]))
             hits += hit[n]
     else:
-        x = math.exp(-step)
+        x, long, half = as_in(after, math.exp(-step)), as_in(after, step), as_in(after, 0.5)
         for n in range(len(v)):
             i[n] += row[n]
-            after[n] = (v[n] + i[n] * step) * x
+            after[n] = (v[n] + i[n] * long) * x
             rising = i[n] - v[n]
-            peaks = (rising > 0.0) & (rising < i[n] * step)
             square = i[n] * i[n]
-            least = theta * (square + rising * (i[n] + 0.5 * rising))
-            hit[n] = (after[n] >= theta) | (peaks & (square * i[n] >= least))
+            least = level * (square + rising * (i[n] + half * rising))
+            peaks = (rising > 0) & (rising < i[n] * long) & (square * i[n] >= least)
+            hit[n] = (after[n] >= level) | peaks
             hits += hit[n]
     return hits
 
@@ -133,7 +143,7 @@ def _first_spikes(
                 for n in range(neurons):
                     if hit[n]:
                         s, rate = crossing(model, v[n], i[n], theta)
-                        if 0.0 <= s and (s <= step or after[n] >= theta):
+                        if s >= 0.0 and (s <= step or after[n] >= theta):
                             out[b, n] = times[b, k] + min(s, step)
                             causal[b, n], slope[b, n] = k + 1, rate
                             after[n] = -math.inf
@@ -141,7 +151,9 @@ def _first_spikes(
             if waiting == 0:
                 break
             v, after = after, v
-            decay = math.exp(-step)
+            if k + 1 == sizes[b]:
+                break
+            decay = as_in(after, math.exp(-step))
             for n in range(neurons):
                 i[n] *= decay
 

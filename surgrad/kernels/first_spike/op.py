@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,31 +13,14 @@ from surgrad.errors import ArgumentError, EventError, ShapeError
 from surgrad.kernels import blocks
 from surgrad.kernels.first_spike import reference
 from surgrad.kernels.first_spike.backward import first_spikes_adjoint
+from surgrad.kernels.first_spike.dynamics import Dynamics, Model
 from surgrad.kernels.first_spike.forward import DOUBLE, EQUAL, NON_LEAKY, first_spikes
 
-Model = Literal["nonleaky", "lif_double", "lif_equal"]
 MODELS: dict[Model, int] = {"nonleaky": NON_LEAKY, "lif_double": DOUBLE, "lif_equal": EQUAL}
 
 
 class SpikeTimeWarning(UserWarning):
     """Spike times that carry no gradient, or one that was cut."""
-
-
-@dataclass(frozen=True)
-class Dynamics:
-    """How a layer's neurons integrate.
-
-    Args:
-        model: a row of the table in this folder's README.
-        tau: the time constant τ in seconds; of the synapse where there are two.
-        threshold: ϑ.
-        floor: V̇ in thresholds per τ, below which the gradient takes it to be this.
-    """
-
-    model: Model
-    tau: float
-    threshold: float
-    floor: float
 
 
 def first_spike(times: Tensor, weight: Tensor, dynamics: Dynamics) -> Tensor:
@@ -82,13 +64,13 @@ class _FirstSpike(torch.autograd.Function):
         rows = weight.detach().t().contiguous()
         shape = (len(times), len(weight))
         out, slope = (torch.empty(shape, dtype=torch.float64) for _ in range(2))
-        causal = torch.empty(shape, dtype=torch.int64)
+        causal = torch.empty(shape, dtype=torch.int32)
         arrays = [part.numpy() for part in (scaled, index, sizes, rows, out, causal, slope)]
         model = MODELS[dynamics.model]
 
         def work(_: int, first: int, last: int) -> None:
-            state = torch.zeros(3, len(weight), dtype=torch.float64).numpy()
-            hit = torch.zeros(len(weight), dtype=torch.int64).numpy()
+            state = torch.zeros(3, len(weight), dtype=weight.dtype).numpy()
+            hit = torch.zeros(len(weight), dtype=torch.int32).numpy()
             first_spikes((), model, dynamics.threshold, *arrays, state, hit, first, last)
 
         blocks.run(blocks.bounds(len(times)), work)
@@ -102,21 +84,23 @@ class _FirstSpike(torch.autograd.Function):
         scaled, index, rows, out, causal, slope = ctx.saved_tensors
         dynamics: Dynamics = ctx.dynamics
         cost = (grads[0].double() * dynamics.tau).where(causal > 0, 0.0)
-        cost = cost / steep(slope, (causal > 0) & (cost != 0), dynamics)
+        cost = (cost / steep(slope, (causal > 0) & (cost != 0), dynamics)).to(rows)
         model, tasks = MODELS[dynamics.model], blocks.bounds(len(out))
-        to_times = torch.zeros(scaled.shape, dtype=torch.float64)
-        to_rows = torch.zeros(len(tasks), *rows.shape, dtype=torch.float64)
+        wanted = scaled.shape if ctx.needs_input_grad[0] else (0, 0)
+        to_times = torch.zeros(wanted, dtype=torch.float64)
+        to_rows = torch.zeros(len(tasks), *rows.shape, dtype=rows.dtype)
         arrays = [part.numpy() for part in (scaled, index, rows, out, causal, cost)]
 
         def work(block: int, first: int, last: int) -> None:
-            state = torch.zeros(4, rows.shape[1], dtype=torch.float64).numpy()
+            state = torch.zeros(4, rows.shape[1], dtype=rows.dtype).numpy()
             found = to_rows[block].numpy(), to_times.numpy()
             first_spikes_adjoint((), model, *arrays, *found, state, first, last)
 
         blocks.run(tasks, work)
         to_weight = to_rows.sum(0).t().to(rows)
         # in the kernel both times are in units of τ, and so is the cost
-        return (to_times / dynamics.tau).to(rows), to_weight, None
+        inputs = (to_times / dynamics.tau).to(rows) if ctx.needs_input_grad[0] else None
+        return inputs, to_weight, None
 
 
 def steep(slope: Tensor, counts: Tensor, dynamics: Dynamics) -> Tensor:
@@ -125,8 +109,8 @@ def steep(slope: Tensor, counts: Tensor, dynamics: Dynamics) -> Tensor:
     grazing = int((counts & (slope < least)).sum())
     if grazing:
         warnings.warn(
-            f"{grazing} of {counts.numel()} neurons only just reach their threshold: their gradient "
-            f"is cut to that of {dynamics.floor:g} thresholds per time constant",
+            f"{grazing} of {counts.numel()} neurons only just reach their threshold: their "
+            f"gradient is cut to that of {dynamics.floor:g} thresholds per time constant",
             SpikeTimeWarning,
             stacklevel=2,
         )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from surgrad.kernels.first_spike.op import Dynamics
+from surgrad.kernels.first_spike.dynamics import Dynamics
 
 
 class Lambert(torch.autograd.Function):
@@ -56,7 +55,7 @@ def first_spike(times: Tensor, weight: Tensor, dynamics: Dynamics) -> Tensor:
 
 
 def _non_leaky(s: Tensor, w: Tensor, theta: float) -> tuple[Tensor, Tensor]:
-    """z = Σ w z_j / (Σ w − ϑ), with z = e^s (Mostafa 2017, eq. 9)."""
+    """From z = Σ w z_j / (Σ w − ϑ), with z = e^s (Mostafa 2017, eq. 9)."""
     total, moment = w.cumsum(1) - theta, (w * s.exp()).cumsum(1)
     valid = (total > 0) & (moment > 0)
     z = moment.where(valid, 1.0) / total.where(valid, 1.0)
