@@ -45,8 +45,9 @@ def _first_spikes_adjoint(
 ) -> None:
     """Add to `to_weight` and fill `to_times` of the samples from `first` to `last`.
 
-    `cost` is ∂ℓ/∂s_out divided by V̇, 0 for silent neurons. From the last causal input to the first,
-    with all neurons side by side; an empty `to_times` is not wanted. `e` is e^−(s_out − s_j), and `c` the cost once `j` is causal.
+    `cost` is ∂ℓ/∂s_out divided by V̇, 0 for silent neurons; an empty `to_times` is not wanted. From
+    the last causal input to the first, with all neurons side by side: `e` is e^−(s_out − s_j), and
+    `c` the cost once `j` is causal.
     """
     e, c, part, begin = state[0], state[1], state[2], state[3]
     neurons = out.shape[1]
