@@ -38,16 +38,18 @@ def responses(net: DiehlCook, x: Tensor, generator: torch.Generator) -> Tensor:
     return torch.cat([net(encode(part, generator)) for part in x.split(PIECE)])
 
 
-def run(seed: int, neurons: int, samples: int | None) -> None:
+def run(seed: int, neurons: int, samples: int | None, epochs: int) -> None:
     """One network, from its first weights to the test samples."""
     splits = DATASETS["mnist"].model_validate({"encoding": "constant", "time": 1}).load()
-    x, y = splits.train.inputs[:samples, 0], splits.train.targets[:samples]
+    parts = {name: (part.inputs[:, 0], part.targets) for name, part in splits._asdict().items()
+             if name != "info"}  # fmt: skip
+    x, y = (value[:samples] for value in parts.pop("train"))
     generator = torch.Generator().manual_seed(seed)
     net = DiehlCook(784, neurons, generator)
     start, spikes, inside = time.perf_counter(), 0.0, 0.0
-    order = torch.randperm(len(x), generator=generator)
+    order = torch.cat([torch.randperm(len(x), generator=generator) for _ in range(epochs)])
     for number, index in enumerate(order.split(PIECE)):
-        share = number * PIECE / len(x)
+        share = number * PIECE / len(order)
         train = encode(x[index], generator)
         before = time.perf_counter()
         spikes += float(net.learn(train, rate=FIRST * (LAST / FIRST) ** share).sum())
@@ -55,12 +57,11 @@ def run(seed: int, neurons: int, samples: int | None) -> None:
     spent = time.perf_counter() - start
     # the neurons are named after training samples
     votes = Votes.of(responses(net, x[:LABELLED], generator), y[:LABELLED], 10)
-    found = {"seed": seed, "seconds": spent, "kernel": inside, "spikes": spikes / len(x)}
-    for part in ("validation", "test"):
-        held = getattr(splits, part)
-        counts = responses(net, held.inputs[:, 0], generator)
+    found = {"seed": seed, "seconds": spent, "kernel": inside, "spikes": spikes / len(order)}
+    for part, (held, labels) in parts.items():
+        counts = responses(net, held, generator)
         for weighted in (False, True):
-            right = (votes.predict(counts, weighted=weighted) == held.targets).float().mean()
+            right = (votes.predict(counts, weighted=weighted) == labels).float().mean()
             found[f"{part}.{'weighted' if weighted else 'vote'}"] = float(right)
     RUNS.mkdir(parents=True, exist_ok=True)
     name = f"{neurons}-{samples or 'all'}-{seed}"
@@ -83,13 +84,13 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--neurons", type=int, default=400)
     parser.add_argument("--samples", type=int, default=None)
+    parser.add_argument("--epochs", type=int, default=3)
     options = parser.parse_args()
     for seed in options.seeds:
         path = RUNS / f"{options.neurons}-{options.samples or 'all'}-{seed}.json"
-        done = path.exists()
-        found = (
-            json.loads(path.read_text()) if done else run(seed, options.neurons, options.samples)
-        )
+        if not path.exists():
+            run(seed, options.neurons, options.samples, options.epochs)
+        found = json.loads(path.read_text())
         print("  ".join(f"{key} {value:.4g}" for key, value in found.items()), flush=True)
 
 

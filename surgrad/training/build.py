@@ -14,13 +14,14 @@ from torch.optim import lr_scheduler
 
 from surgrad.data.base import Info, Samples, Splits
 from surgrad.errors import ArgumentError
-from surgrad.learning import RULES, Rule
+from surgrad.learning import Rule
 from surgrad.learning.base import Batch
 from surgrad.liveness import LayerHealth, diagnose, initialise
 from surgrad.network import Sequential
 from surgrad.objectives import LOSSES, Objective
 from surgrad.training import toml
 from surgrad.training.assemble import make_network, spike_spec
+from surgrad.training.rules import RULES
 from surgrad.training.schema import Experiment
 from surgrad.training.scores import on
 from surgrad.training.timed import TimedNetwork, make_timed

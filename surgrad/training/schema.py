@@ -11,12 +11,12 @@ from pydantic import Field, Strict, ValidationError, model_validator
 from surgrad.data.catalogue import DATASETS
 from surgrad.data.spec import DataSpec
 from surgrad.errors import ConfigError
-from surgrad.learning import RULES
 from surgrad.neurons import NEURONS
 from surgrad.objectives import LOSSES, REGULARISERS, losses
 from surgrad.training import toml
 from surgrad.training.layers import Count, Items, Network, Positive, Share
 from surgrad.training.problems import config_error, did_you_mean
+from surgrad.training.rules import RULES
 from surgrad.training.shipped import shipped
 from surgrad.training.timed import TimedNetwork
 from surgrad.training.unions import Kind, Made, OneOf, Spec, models_of, wrong

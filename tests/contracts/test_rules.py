@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from surgrad.learning import BPTT, RULES
+from surgrad.learning import BPTT
 from surgrad.testing import check_rule
+from surgrad.training.rules import RULES
 
 
 @pytest.mark.parametrize("name", list(RULES))
