@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
@@ -106,9 +107,11 @@ class MaxGate(Neuron):
         self, current: Tensor, state: NeuronState | None = None, *, lengths: Tensor | None = None
     ) -> Scan:
         """See `Neuron.run`; spikes end with the neurons before, whatever the lengths."""
-        counts = current.cumsum(0)
+        steps = list(current.unbind(0))
         if state is not None:
-            counts = counts + state.x[0]
+            steps[0] = steps[0] + state.x[0]
+        # many times faster than a cumulative sum over the axis that is the furthest apart
+        counts = torch.stack([*accumulate(steps)])
         peaks = self.pool(counts.flatten(0, 1)).unflatten(0, counts.shape[:2])
         before = torch.zeros_like(peaks[:1]) if state is None else self.pool(state.x[0])[None]
         passed = torch.cat([before, peaks]).diff(dim=0)
