@@ -43,6 +43,7 @@ class SpikeTimeLayer(nn.Module):
     model: ClassVar[Model]
     peak: ClassVar[float]
     spiking: ClassVar[bool] = True
+    spike = staticmethod(first_spike)
 
     def __init__(
         self,
