@@ -71,12 +71,14 @@ def run(seed: int, neurons: int, samples: int | None, epochs: int) -> None:
 
 def draw(net: DiehlCook, path: Path) -> None:
     """The weights of each neuron as a picture of the input."""
-    import matplotlib.image
+    from PIL import Image
 
     side = int(net.weight.shape[1] ** 0.5)
     fields = net.weight.T[: side * side].view(side, side, 28, 28)
     picture = (fields / fields.amax((2, 3), keepdim=True)).permute(0, 2, 1, 3)
-    matplotlib.image.imsave(path, picture.reshape(28 * side, 28 * side), cmap="gray_r")
+    shades = 255 - 255 * picture.reshape(28 * side, 28 * side)
+    # sixteen shades of grey are enough for the eye
+    Image.fromarray(shades.byte().numpy()).quantize(16).save(path, optimize=True)
 
 
 def main() -> None:
