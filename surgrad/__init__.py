@@ -50,7 +50,7 @@ if TYPE_CHECKING:
         Integrator,
         SymplecticAdLIF,
     )
-    from surgrad.objectives import Objective, RateBound, losses
+    from surgrad.objectives import Objective, RateBound, Wake, WeightSum, losses
     from surgrad.plasticity import RSTDP, STDP, Competition, DiehlCook, Votes
     from surgrad.spikes import (
         ExponentialEscape,
@@ -76,6 +76,7 @@ if TYPE_CHECKING:
         triangle,
         truncated_quadratic,
     )
+    from surgrad.timing import LIFDouble, LIFEqual, NonLeaky, SpikeResponse, SpikeTimes
 
 __version__ = "0.1.0"
 
@@ -103,7 +104,10 @@ __all__ = [
     "ExponentialEscape",
     "FeedbackAlignment",
     "Integrator",
+    "LIFDouble",
+    "LIFEqual",
     "Likelihood",
+    "NonLeaky",
     "Objective",
     "RMaxProp",
     "RateBound",
@@ -114,6 +118,8 @@ __all__ = [
     "SigmoidEscape",
     "SnAp",
     "Soft",
+    "SpikeResponse",
+    "SpikeTimes",
     "SpikeTrain",
     "Stochastic",
     "StraightThrough",
@@ -123,6 +129,8 @@ __all__ = [
     "SymplecticAdLIF",
     "TruncatedBPTT",
     "Votes",
+    "Wake",
+    "WeightSum",
     "against_time",
     "arctan",
     "boxcar",
@@ -147,8 +155,8 @@ __all__ = [
 
 # where the names live that are not surrogate derivatives; a test compares this with the imports
 _HOMES = {
-    "ALIF": "surgrad.neurons",
     "AdLIF": "surgrad.neurons",
+    "ALIF": "surgrad.neurons",
     "AlphaLIF": "surgrad.neurons",
     "BPTT": "surgrad.learning",
     "Competition": "surgrad.plasticity",
@@ -165,23 +173,28 @@ _HOMES = {
     "Integrator": "surgrad.neurons",
     "LI": "surgrad.neurons",
     "LIF": "surgrad.neurons",
+    "LIFDouble": "surgrad.timing",
+    "LIFEqual": "surgrad.timing",
     "Likelihood": "surgrad.learning",
-    "OTTT": "surgrad.learning",
+    "NonLeaky": "surgrad.timing",
     "Objective": "surgrad.objectives",
+    "OTTT": "surgrad.learning",
     "QCFS": "surgrad.conversion",
-    "RMaxProp": "surgrad.learning",
-    "RSTDP": "surgrad.plasticity",
-    "RTRL": "surgrad.learning",
     "RateBound": "surgrad.objectives",
     "Record": "surgrad.network",
     "RewardModulated": "surgrad.learning",
-    "STDP": "surgrad.plasticity",
+    "RMaxProp": "surgrad.learning",
+    "RSTDP": "surgrad.plasticity",
+    "RTRL": "surgrad.learning",
     "Score": "surgrad.learning",
     "Sequential": "surgrad.network",
     "SigmoidEscape": "surgrad.spikes",
     "SnAp": "surgrad.learning",
     "Soft": "surgrad.spikes",
+    "SpikeResponse": "surgrad.timing",
+    "SpikeTimes": "surgrad.timing",
     "SpikeTrain": "surgrad.events",
+    "STDP": "surgrad.plasticity",
     "Stochastic": "surgrad.spikes",
     "StraightThrough": "surgrad.learning",
     "SuperSpike": "surgrad.learning",
@@ -190,6 +203,8 @@ _HOMES = {
     "SymplecticAdLIF": "surgrad.neurons",
     "TruncatedBPTT": "surgrad.learning",
     "Votes": "surgrad.plasticity",
+    "Wake": "surgrad.objectives",
+    "WeightSum": "surgrad.objectives",
     "against_time": "surgrad.conversion",
     "convert": "surgrad.conversion",
     "diagnose": "surgrad.liveness",
