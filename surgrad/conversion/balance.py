@@ -37,10 +37,10 @@ class Method:
 
 METHODS: dict[str, Method] = {
     "max": Method("max", 0.0, False, "Diehl et al. 2015, data-based normalisation"),
-    "percentile": Method("percentile", 0.0, False, "Rueckauer et al. 2017, section 2.2.2"),
-    "shift": Method("max", 0.5, False, "Deng & Gu 2021, section 4"),
-    "qcfs": Method("own", 0.5, False, "Bu et al. 2022, section 4"),
-    "calibrated": Method("error", 0.5, True, "Li et al. 2021, sections 4.1 and 4.2"),
+    "percentile": Method("percentile", 0.0, False, "Rueckauer et al. 2017, robust normalisation"),
+    "shift": Method("max", 0.5, False, "Deng & Gu 2021, shift by half a threshold"),
+    "qcfs": Method("own", 0.5, False, "Bu et al. 2022"),
+    "calibrated": Method("error", 0.5, True, "Li et al. 2021, light calibration"),
 }
 """Every method by its name."""
 

@@ -34,7 +34,7 @@ def correct_biases(
         batches: inputs.
         steps: T, after which the spikes are compared.
 
-    References: Li et al. 2021, section 4.1 (light pipeline).
+    References: Li et al. 2021, the light pipeline.
     """
     wanted: dict[str, Tensor] = {}
 
@@ -73,7 +73,7 @@ def shift_biases(net: Sequential, steps: int) -> None:
     Raises:
         ArgumentError: if a layer has no bias of its own.
 
-    References: Deng & Gu 2021, section 4.2.
+    References: Deng & Gu 2021.
     """
     for stage in net.stages:
         neuron, module = stage.neuron, biased(stage.connection)

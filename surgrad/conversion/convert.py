@@ -76,7 +76,7 @@ def convert(
         >>> bool((out[-1] / 1000 - net(x)).abs().max() < 0.01)
         True
 
-    References: Diehl et al. 2015; Rueckauer et al. 2017, eqs. 5 to 9; Deng & Gu 2021; Li et al.
+    References: Diehl et al. 2015; Rueckauer et al. 2017; Deng & Gu 2021; Li et al.
     2021; Bu et al. 2022. See `METHODS` for which is which.
     """
     row, layers = method_of(method), layers_of(net)

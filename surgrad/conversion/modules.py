@@ -81,8 +81,8 @@ class MaxGate(Neuron):
         >>> gate(spikes.view(3, 1, 1, 2))[0].flatten()
         tensor([1., 0., 1.])
 
-    Differs from: Rueckauer et al. 2017, section 2.2.5, where the input with the highest estimate
-    of its rate so far is let through, so that the count may lag behind the maximum.
+    Differs from: Rueckauer et al. 2017 (spiking max pooling), where the input with the highest
+    estimate of its rate so far is let through, so that the count may lag behind the maximum.
     """
 
     spiking = True

@@ -29,8 +29,8 @@ class QCFS(nn.Module):
         >>> QCFS(levels=4, ceiling=1.0)(torch.tensor([-1.0, 0.1, 0.2, 0.6, 9.0])).tolist()
         [0.0, 0.0, 0.25, 0.5, 1.0]
 
-    References: Bu, Fang, Ding, Dai, Yu & Huang 2022, eq. 15, with the shift 1/2 of their
-    theorem 2. They begin with λ = 8 and L between 2 and 32.
+    References: Bu, Fang, Ding, Dai, Yu & Huang 2022, with the shift φ = 1/2 that makes the expected
+    error of the conversion zero.
     """
 
     def __init__(self, levels: int = 8, ceiling: float = 2.0) -> None:

@@ -68,7 +68,7 @@ class IF(SpikingNeuron):
         >>> spikes.flatten()
         tensor([0., 1., 0., 0., 1., 0., 1., 0.])
 
-    References: Rueckauer et al. 2017, eq. 4, for the reset by subtraction; Deng & Gu 2021 and Bu
+    References: Rueckauer et al. 2017, for the reset by subtraction; Deng & Gu 2021 and Bu
     et al. 2022 for the start at half the threshold.
     """
 

@@ -94,7 +94,8 @@ class DiehlCook(nn.Module):
     References: Diehl & Cook 2015. Theirs has conductances, excitatory and inhibitory neurons one
     to one, and shows weak inputs again; here membranes are current-based and inhibition is
     direct and at once, as in later work (e.g. Querlioz et al. 2013). The post-synaptically
-    triggered rule is their equation 3 with μ = 0 (`bounds="hard"`) or, near it, μ = 1 ("soft").
+    triggered rule is one of those that they compare, with μ = 0 (`bounds="hard"`) or, near it,
+    μ = 1 ("soft").
     """
 
     def __init__(

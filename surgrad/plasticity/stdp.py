@@ -62,7 +62,7 @@ class STDP(Rule):
         ArgumentError: if a time constant is not positive, or the bounds are in the wrong order.
 
     References: Song, Miller & Abbott 2000 (hard bounds); van Rossum, Bi & Turrigiano 2000 (soft
-    ones, scaling); Pfister & Gerstner 2006, eqs. 3 and 4, and their all-to-all and nearest-spike
+    ones, scaling); Pfister & Gerstner 2006, for triplets, and their all-to-all and nearest-spike
     schemes; Morrison, Diesmann & Gerstner 2008, for the pairings. Weights change between
     batches, not within.
     """
@@ -188,7 +188,7 @@ class RSTDP(STDP):
             sample's loss.
         baseline: what is taken from the reward, the mean over the "others" of the batch or "none".
 
-    References: Izhikevich 2007; Florian 2007; Frémaux & Gerstner 2016, eqs. 4 to 7.
+    References: Izhikevich 2007; Florian 2007; Frémaux & Gerstner 2016.
     """
 
     tau_e: float = 0.5
