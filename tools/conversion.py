@@ -30,6 +30,7 @@ RUNS = Path("runs/conversion")
 EPOCHS = {"mlp": 20, "convnet": 4}
 BATCH = 128
 ORDER = ("percentile", "calibrated", "shift", "max")
+OWN = ("qcfs", "qcfs corrected")
 STEPS = (1, 2, 4, 8, 16, 32, 64)
 Pair = tuple[Tensor, Tensor]
 
@@ -128,11 +129,12 @@ def table(kind: str, name: str, seed: int) -> None:
         weights = RUNS / f"{kind}-{make.__name__}-{seed}.safetensors"
         net.load_state_dict(load_file(weights))
         own = make.__name__.endswith("qcfs")
-        for method in ("qcfs",) if own else ORDER:
-            path = RUNS / f"{kind}-{make.__name__}-{method}-{seed}.json"
+        for method in OWN if own else ORDER:
+            path = RUNS / f"{kind}-{make.__name__}-{method.replace(' ', '-')}-{seed}.json"
             if not path.exists():
                 start = time.perf_counter()
-                spiking = convert(net, seen, method=method)
+                correct = True if method.endswith("corrected") else None
+                spiking = convert(net, seen, method=method.split()[0], correct=correct)
                 points = against_time(spiking, batches(data["test"], 25), STEPS)
                 found = {
                     "analogue": accuracy(net, data["test"]),

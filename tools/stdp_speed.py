@@ -1,4 +1,4 @@
-"""Wall-clock time of a simulated second of the Diehl & Cook network, learning, here and in BindsNET.
+"""Time of a simulated second of the Diehl & Cook network while it learns, here and in BindsNET.
 
     python tools/stdp_speed.py
     python tools/stdp_speed.py --bindsnet FOLDER
@@ -11,6 +11,7 @@ of MNIST digits, one thread, 400 neurons, steps of 1 ms.
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 import time
 import types
@@ -40,7 +41,8 @@ def bindsnet(folder: Path, spikes: SpikeTrain) -> tuple[float, float]:
     package = types.ModuleType("bindsnet")
     package.__path__ = [str(folder / "bindsnet")]
     sys.modules["bindsnet"] = package
-    import bindsnet.network  # type: ignore[import-not-found]  # the models import in a circle
+    # the models import in a circle that opens here
+    importlib.import_module("bindsnet.network")
     from bindsnet.models import DiehlAndCook2015v2  # type: ignore[import-not-found]
     from bindsnet.network.monitors import Monitor  # type: ignore[import-not-found]
 
@@ -64,9 +66,10 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=100)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    splits = DATASETS["mnist"].model_validate({"encoding": "constant", "time": 1}).load()
+    values = DATASETS["mnist"].model_validate({"encoding": "constant", "time": 1}).load()
+    x = torch.as_tensor(values.train.inputs)[: options.samples, 0]
     draw = torch.Generator().manual_seed(0)
-    spikes = encode(splits.train.inputs[: options.samples, 0], draw)
+    spikes = encode(x, draw)
     simulated = spikes.batch * spikes.time * 1e-3
     runs = {"surgrad": lambda: own(spikes)}
     if options.bindsnet is not None:

@@ -39,6 +39,7 @@ def convert(
     method: str = "percentile",
     steps: str = "4,8,16,32",
     share: float = 99.9,
+    correct: bool | None = None,
     limit: int | None = None,
     out: Path | None = None,
 ) -> int:
@@ -52,6 +53,7 @@ def convert(
         method: max, percentile, shift, qcfs or calibrated, the last for the most steps.
         steps: numbers of steps with commas between them.
         share: percent of the activations that the method percentile does not clip.
+        correct: correct biases by the rates of the spiking network; calibrated always does.
         limit: use only so many test samples.
         out: a folder for `conversion.html`, and `weights.pt` of the spiking network;
             `runs/convert-FUNCTION-DATA-METHOD` by default.
@@ -61,7 +63,7 @@ def convert(
     samples = {part: _samples(net, data, part) for part in ("train", "test")}
     _fit(net, samples["test"], data)
     batches = list(_batches(samples["train"], CALIBRATION))
-    spiking = converted(net, batches, method=method, share=share, steps=max(marks))
+    spiking = converted(net, batches, method=method, share=share, steps=max(marks), correct=correct)
     tested = list(_batches(samples["test"], limit or len(samples["test"][1])))
     points = against_time(spiking, tested, marks)
     analogue = _accuracy(net, tested)
@@ -73,6 +75,8 @@ def convert(
     place.mkdir(parents=True, exist_ok=True)
     save(spiking, place / "weights.pt")
     given = {"data": data, "weights": weights, "method": method, "steps": steps, "share": share}
+    if correct:
+        given["correct"] = "true"
     options = [f"--{key}={value}" for key, value in given.items() if value is not None]
     command = shlex.join(["surgrad", "convert", model, *options])
     try:

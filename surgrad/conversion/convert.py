@@ -35,6 +35,7 @@ def convert(
     method: str = "percentile",
     share: float = 99.9,
     steps: int = 8,
+    correct: bool | None = None,
     batches: int = 8,
     dt: float = 1e-3,
     spike: SpikeFunction | None = None,
@@ -57,7 +58,9 @@ def convert(
         data: batches of inputs, or of `(inputs, labels)`, to measure activations on.
         method: a key of `METHODS`.
         share: percent of the positive activations below λ, for the method "percentile".
-        steps: for which "calibrated" makes the network as good as it can.
+        steps: T, for which "calibrated" chooses ceilings and biases are corrected.
+        correct: whether biases are corrected by what the spiking network says too little after
+            `steps`; None leaves it to the method, of which "calibrated" does so.
         batches: of the data that are looked at.
         dt: the width of a step in seconds, which rates in hertz refer to.
         spike: the spike function; matters to those who train the network further.
@@ -91,7 +94,7 @@ def convert(
         for layer in layers:
             assembly.add(layer)
     spiking = Sequential(*assembly.finish(), dt=dt, spike=spike, input_rate=None).eval()
-    if row.corrected:
+    if row.corrected if correct is None else correct:
         correct_biases(spiking, layers, assembly.names, ceilings, seen, steps)
     return spiking
 

@@ -361,3 +361,14 @@ def test_every_method_is_told_apart():
     for i, one in enumerate(outs):
         assert not any(torch.equal(one, other) for other in outs[:i])
     assert set(conversion.METHODS) == {"max", "percentile", "shift", "qcfs", "calibrated"}
+
+
+def test_biases_of_any_method_can_be_corrected():
+    net, x = mlp(), torch.rand(256, 20)
+    wanted = net(x).mean(0).detach()
+    errors = []
+    for correct in (None, True):
+        spiking = convert(net, [x], method="shift", steps=4, correct=correct)
+        with torch.no_grad():
+            errors.append(float((spiking(present(x, 4))[0][-1].mean(0) / 4 - wanted).abs().max()))
+    assert errors[1] < 1e-4 < errors[0]
