@@ -14,6 +14,7 @@ from surgrad.errors import ArgumentError
 from surgrad.network import Sequential
 from surgrad.neurons import NEURONS, Neuron
 from surgrad.neurons.base import TIME_BOUNDS
+from surgrad.smoothing import Annealed
 from surgrad.spikes import Soft, SpikeFunction, Stochastic, Surrogate, SurrogateEscape
 from surgrad.training.layers import SPIKES, Layer, Network
 
@@ -63,6 +64,8 @@ def make_spike(spec: Any) -> SpikeFunction:
     match spec.kind:
         case "soft":
             return Soft(spec.row)
+        case "annealed":
+            return Annealed(spec.row, spec.final, harden=spec.harden)
         case "stochastic":
             escape = spec.escape
             chance = SurrogateEscape(escape.row) if hasattr(escape, "row") else escape.make()

@@ -233,6 +233,20 @@ ESCAPES = {
 }
 
 
+class AnnealedSpec(SpikeSpec):
+    """A soft spike whose sharpness grows from `scale` to `final` while the network is trained.
+
+    Args:
+        final: the sharpness in the last epoch.
+        harden: whether validation and test are with spikes.
+    """
+
+    kind: str = "annealed"
+    derivative: Annotated[str, name_of(TABLE)] = "sigmoid"
+    final: Positive = 50.0
+    harden: bool = True
+
+
 class StochasticSpec(Kind):
     """A spike by chance.
 
@@ -249,6 +263,7 @@ class StochasticSpec(Kind):
 SPIKES: dict[str, type[Kind]] = {
     "surrogate": _spike_of("surrogate"),
     "soft": _spike_of("soft"),
+    "annealed": AnnealedSpec,
     "stochastic": StochasticSpec,
 }
 

@@ -1,0 +1,7 @@
+"""Smoothed networks: soft spikes that sharpen."""
+
+from __future__ import annotations
+
+from surgrad.smoothing.anneal import Annealed, sharpen
+
+__all__ = ["Annealed", "sharpen"]
