@@ -14,6 +14,9 @@ from surgrad.errors import ArgumentError
 from surgrad.network import Sequential
 from surgrad.neurons import LI, LIF
 
+# in units of γ; the two forms differ by e^-20 there
+FAR = 20.0
+
 
 def lif_rate(current: Tensor, tau_mem: float, refractory: float, threshold: float = 1.0) -> Tensor:
     r"""The rate of a LIF neuron in hertz.
@@ -29,10 +32,11 @@ def lif_rate(current: Tensor, tau_mem: float, refractory: float, threshold: floa
 
     Example:
         >>> lif_rate(torch.tensor([0.9, 2.0]), tau_mem=20e-3, refractory=2e-3)
-        tensor([ 0.0000, 63.0434])
+        tensor([ 0.0000, 63.0400])
     """
-    above = (current - threshold).clamp(min=0)
-    return _rate(above, tau_mem, refractory, threshold)
+    inside = current > threshold
+    above = (current - threshold).where(inside, torch.ones_like(current))
+    return (1 / (refractory + tau_mem * torch.log1p(threshold / above))).where(inside, 0.0)
 
 
 def soft_lif_rate(
@@ -51,20 +55,16 @@ def soft_lif_rate(
         tau_mem: seconds.
         refractory: seconds.
         threshold: ϑ.
-        gamma: how smooth; at 0 it is `lif_rate`.
+        gamma: how smooth; towards 0 it is `lif_rate`.
 
     References: E. Hunsberger & C. Eliasmith 2015, arXiv 1510.08829, eq. 4.
     """
-    # PyTorch goes over to the line itself where it cannot be told from it
-    above = softplus(current - threshold, beta=1.0 / gamma, threshold=30.0)
-    return _rate(above, tau_mem, refractory, threshold)
-
-
-def _rate(above: Tensor, tau_mem: float, refractory: float, threshold: float) -> Tensor:
-    # below, log1p(ϑ / j) grows without bound, and its derivative with it: not needed where j is 0
-    inside = above > threshold * 1e-30
-    j = above.where(inside, torch.ones_like(above))
-    return (1 / (refractory + tau_mem * torch.log1p(threshold / j))).where(inside, 0.0)
+    u = (current - threshold) / gamma
+    # far below, log(1 + ϑ / j) is log(ϑ / j), and log j is known without j, which would underflow
+    below = u < -FAR
+    near = torch.log1p(threshold / (gamma * softplus(u.where(~below, 0.0))))
+    charging = near.where(~below, math.log(threshold / gamma) - u)
+    return 1 / (refractory + tau_mem * charging)
 
 
 class SoftLIF(nn.Module):

@@ -42,7 +42,8 @@ def test_the_soft_curve_has_a_gradient_everywhere() -> None:
     slope = torch.autograd.functional.jacobian(curve, x).diagonal()  # pyright: ignore
     assert (slope >= 0).all() and torch.isfinite(slope).all() and slope[3:6].min() > 10
     sharp = soft_lif_rate(CURRENTS, 20e-3, 2e-3, gamma=1e-4)
-    torch.testing.assert_close(sharp, lif_rate(CURRENTS, 20e-3, 2e-3), rtol=1e-6, atol=1e-6)
+    # below the threshold it falls but slowly, as one over the distance
+    torch.testing.assert_close(sharp, lif_rate(CURRENTS, 20e-3, 2e-3), rtol=1e-6, atol=0.05)
 
 
 @pytest.mark.parametrize(("dt", "tolerance"), [(1e-3, 0.08), (1e-4, 0.01)])
