@@ -133,7 +133,7 @@ class Samples(Dataset):
         index = torch.as_tensor(indices, dtype=torch.long)
         inputs, targets = self.inputs, self.targets
         return Samples(
-            inputs.select(index) if isinstance(inputs, SpikeTrain) else inputs[index],
+            inputs.select(index) if isinstance(inputs, SpikeTrain) else _chosen(inputs, index),
             targets.select(index) if isinstance(targets, SpikeTrain) else targets[index],
             None if self.lengths is None else self.lengths[index],
         )
@@ -155,7 +155,16 @@ def _gather(values: Tensor | SpikeTrain, index: Tensor, time: int) -> Tensor | S
     return values[index] if values.dim() == 1 else _time_first(values, index, time)
 
 
+def _chosen(values: Tensor, index: Tensor) -> Tensor:
+    """Samples of `(samples, time, *features)`; what is constant in time keeps its one row."""
+    if values.stride(1) == 0:
+        return values[index, 0].unsqueeze(1).expand(-1, *values.shape[1:])
+    return values[index]
+
+
 def _time_first(values: Tensor, index: Tensor, time: int) -> Tensor:
+    if values.stride(1) == 0:
+        return _chosen(values, index)[:, :time].transpose(0, 1)
     return values[index, :time].transpose(0, 1).contiguous()
 
 

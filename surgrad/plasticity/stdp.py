@@ -56,7 +56,7 @@ class STDP(Rule):
         w_max: the largest.
         target_rate: of a neuron in hertz, for synaptic scaling; None for none.
         scaling: by which share of themselves weights grow for each hertz that is missing.
-        norm: the sum of a neuron's input weights after the step; None leaves it free.
+        norm: the sum of the magnitudes of a neuron's input weights after the step; None leaves it free.
 
     Raises:
         ArgumentError: if a time constant is not positive, or the bounds are in the wrong order.
@@ -164,7 +164,7 @@ class STDP(Rule):
         if self.bounds != "none":
             after = after.clamp(self.w_min, self.w_max)
         if self.norm is not None:
-            total = after.sum(1, keepdim=True)
+            total = after.abs().sum(1, keepdim=True)
             after = torch.where(total > 0, after * (self.norm / total), after)
         return after - w
 
