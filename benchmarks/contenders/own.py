@@ -1,0 +1,115 @@
+"""surgrad: with its kernels, and on the plain-torch reference that defines them."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from benchmarks.contenders.pytorch import connected, shapes
+from benchmarks.verify import errors
+from benchmarks.workloads import DT, TAU_MEM, TAU_SYN, Array, Data, Model, Workload
+from surgrad.events import SpikeTrain
+from surgrad.kernels import reference
+from surgrad.learning import BPTT
+from surgrad.liveness import diagnose
+from surgrad.network import Sequential
+from surgrad.neurons import LI, CuBaLIF
+from surgrad.objectives import losses
+from surgrad.spikes import Surrogate
+from surgrad.surrogates import fast_sigmoid, triangle
+
+
+class Engine:
+    """A network of surgrad, as a user writes it, on a `SpikeTrain`."""
+
+    model: ClassVar[Model] = "CuBa"
+    surrogate: ClassVar[Surrogate] = Surrogate(fast_sigmoid(25))
+
+    def __init__(self, work: Workload, data: Data) -> None:
+        self.work = work
+        self.net = network(work, self.surrogate)
+        self.labels = torch.from_numpy(data.labels)
+        self.inputs: SpikeTrain | Tensor
+        if work.kind == "neurons":
+            self.inputs = torch.from_numpy(data.current(self.model)).requires_grad_()
+        else:
+            self.inputs = train_of(data)
+
+    def context(self) -> AbstractContextManager[None]:
+        """What a step runs in."""
+        return nullcontext()
+
+    def step(self) -> None:
+        """See `Contender`."""
+        with self.context():
+            self.net.zero_grad()
+            if isinstance(self.inputs, Tensor):
+                self.inputs.grad = None
+                self.net(self.inputs)[0].mean().backward()
+            else:
+                BPTT().gradients(self.net, (self.inputs, self.labels), losses.max_over_time)
+
+    def gradients(self) -> dict[str, Array]:
+        """See `Contender`."""
+        found = {n: p.grad for n, p in self.net.named_parameters()}
+        if isinstance(self.inputs, Tensor):
+            found = {"current": self.inputs.grad}
+        return {n: g.numpy() for n, g in found.items() if g is not None}
+
+    def rates(self) -> list[float]:
+        """See `Contender`."""
+        return [layer.rate * DT for layer in diagnose(self.net, self.inputs)]
+
+    def agreement(self) -> dict[str, float]:
+        """How far the gradients are from those of the reference, relative to their norm."""
+        self.step()
+        found = self.gradients()
+        with reference():
+            self.step()
+        return errors(found, self.gradients())
+
+
+class Triangle(Engine):
+    """With a surrogate derivative that is zero away from the threshold."""
+
+    surrogate = Surrogate(triangle(1.0))
+
+
+class Plain(Engine):
+    """On the reference: a time loop in plain torch."""
+
+    def context(self) -> AbstractContextManager[None]:
+        """See `Engine`."""
+        return reference()
+
+
+def train_of(data: Data) -> SpikeTrain:
+    """The events as surgrad takes them."""
+    indptr, units = torch.from_numpy(data.indptr), torch.from_numpy(data.units)
+    work = data.work
+    return SpikeTrain(indptr, units, time=work.time, batch=work.batch, features=work.shape)
+
+
+def network(work: Workload, surrogate: Surrogate) -> Sequential:
+    """The network of a workload, with its weights."""
+    if work.kind == "neurons":
+        neurons = CuBaLIF(work.shape, tau_mem=TAU_MEM, tau_syn=TAU_SYN)
+        return Sequential(neurons, dt=DT, spike=surrogate)
+    weights = [torch.from_numpy(w) for w in work.weights("CuBa")]
+    recurrent = weights.pop() if work.recurrent else None
+    modules = []
+    for place, weight in enumerate(weights):
+        connection = connected(work, place, weight)
+        modules += list(connection) if isinstance(connection, torch.nn.Sequential) else [connection]
+        if place < len(weights) - 1:
+            options = {"tau_mem": TAU_MEM, "tau_syn": TAU_SYN, "recurrent": work.recurrent}
+            modules.append(CuBaLIF(shapes(work)[place], **options))
+    modules.append(LI(work.sizes[-1], tau_mem=TAU_MEM))
+    net = Sequential(*modules, dt=DT, spike=surrogate, input_rate=None)
+    if recurrent is not None:
+        with torch.no_grad():
+            net.neurons[0].get_parameter("recurrent.weight").copy_(recurrent)
+    return net
