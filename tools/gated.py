@@ -1,4 +1,4 @@
-"""Digits by gated synapses of several widths, tested with spikes, and the table of the results page.
+"""Digits by gated synapses of several widths, tested with spikes: the table of the results page.
 
     python tools/gated.py --seeds 0 1 2
 

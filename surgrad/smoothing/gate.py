@@ -97,13 +97,15 @@ class GatedLIF(LIF):
             laps = (charged.detach() / theta.detach()).floor().clamp(min=0)
             after = charged - laps * theta
             emitted = laps + self.gate(after / theta) - self.gate(u / theta)
+            before = s
+            s = emitted
             if lengths is not None:
                 valid = (n < lengths).view(-1, *(1,) * (u.dim() - 1))
                 after, arriving = after.where(valid, u), arriving.where(valid, pending)
+                s = emitted.where(valid, before)
                 charged, emitted = charged.where(valid, 0.0), emitted.where(valid, 0.0)
             outputs.append(emitted)
             potentials.append(charged)
-            s = emitted if lengths is None else emitted.where(valid, s)
             u, pending = after, arriving
         kept = NeuronState(u.unsqueeze(0), s, pending, state.hold)
         if not outputs:
