@@ -53,7 +53,8 @@ def convert(
         method: max, percentile, shift, qcfs or calibrated, the last for the most steps.
         steps: numbers of steps with commas between them.
         share: percent of the activations that the method percentile does not clip.
-        correct: correct biases by the rates of the spiking network; calibrated always does.
+        correct: correct biases by the rates of the spiking network after the most steps; by
+            default only calibrated does.
         limit: use only so many test samples.
         out: a folder for `conversion.html`, and `weights.pt` of the spiking network;
             `runs/convert-FUNCTION-DATA-METHOD` by default.
@@ -75,10 +76,9 @@ def convert(
     place.mkdir(parents=True, exist_ok=True)
     save(spiking, place / "weights.pt")
     given = {"data": data, "weights": weights, "method": method, "steps": steps, "share": share}
-    if correct:
-        given["correct"] = "true"
     options = [f"--{key}={value}" for key, value in given.items() if value is not None]
-    command = shlex.join(["surgrad", "convert", model, *options])
+    switch = [] if correct is None else ["--correct" if correct else "--no-correct"]
+    command = shlex.join(["surgrad", "convert", model, *options, *switch])
     try:
         page = write(place, points, analogue, title, command, HEAD, rows(points, analogue, cost))
         print(f"report: {page}")
