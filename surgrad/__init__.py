@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     )
     from surgrad.objectives import Objective, RateBound, Wake, WeightSum, losses
     from surgrad.plasticity import RSTDP, STDP, Competition, DiehlCook, Votes
+    from surgrad.smoothing import Annealed, GatedLIF
     from surgrad.spikes import (
         ExponentialEscape,
         SigmoidEscape,
@@ -95,6 +96,7 @@ __all__ = [
     "STDP",
     "AdLIF",
     "AlphaLIF",
+    "Annealed",
     "Competition",
     "CuBaLI",
     "CuBaLIF",
@@ -103,6 +105,7 @@ __all__ = [
     "EProp",
     "ExponentialEscape",
     "FeedbackAlignment",
+    "GatedLIF",
     "Integrator",
     "LIFDouble",
     "LIFEqual",
@@ -158,6 +161,7 @@ _HOMES = {
     "AdLIF": "surgrad.neurons",
     "ALIF": "surgrad.neurons",
     "AlphaLIF": "surgrad.neurons",
+    "Annealed": "surgrad.smoothing",
     "BPTT": "surgrad.learning",
     "Competition": "surgrad.plasticity",
     "CuBaLI": "surgrad.neurons",
@@ -169,6 +173,7 @@ _HOMES = {
     "ERBP": "surgrad.learning",
     "ExponentialEscape": "surgrad.spikes",
     "FeedbackAlignment": "surgrad.learning",
+    "GatedLIF": "surgrad.smoothing",
     "IF": "surgrad.neurons",
     "Integrator": "surgrad.neurons",
     "LI": "surgrad.neurons",
