@@ -119,9 +119,10 @@ def train(kind: str, name: str, make: Callable[[], nn.Module], seed: int, epochs
     save_file(kept, out)
 
 
-def table(kind: str, name: str, seed: int) -> None:
+def table(kind: str, name: str, seed: int, limit: int | None) -> None:
     """Measure each method on the test samples, and print a row for each."""
     data = pictures(kind)
+    x, y = (part[:limit] for part in data["test"])
     # the calibration sees training samples only
     seen = data["train"][0][:1024].split(128)
     for make in reversed(NETS[name]):
@@ -135,10 +136,11 @@ def table(kind: str, name: str, seed: int) -> None:
                 start = time.perf_counter()
                 correct = True if method.endswith("corrected") else None
                 spiking = convert(net, seen, method=method.split()[0], correct=correct)
-                points = against_time(spiking, batches(data["test"], 25), STEPS)
+                points = against_time(spiking, batches((x, y), 25), STEPS)
                 found = {
-                    "analogue": accuracy(net, data["test"]),
-                    "multiplications": multiplications(net, data["test"][0][:1]),
+                    "samples": len(y),
+                    "analogue": accuracy(net, (x, y)),
+                    "multiplications": multiplications(net, x[:1]),
                     "points": [asdict(point) for point in points],
                     "seconds": time.perf_counter() - start,
                 }
@@ -161,12 +163,13 @@ def main() -> None:
     parser.add_argument("--data", nargs="+", default=["mnist"])
     parser.add_argument("--nets", nargs="+", default=["mlp"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--limit", type=int, default=None, help="test samples in the table")
     options = parser.parse_args()
     for seed in options.seeds:
         for name in options.nets:
             for kind in options.data:
                 if options.action == "table":
-                    table(kind, name, seed)
+                    table(kind, name, seed, options.limit)
                     continue
                 for make in NETS[name]:
                     train(kind, make.__name__, make, seed, EPOCHS[name])
