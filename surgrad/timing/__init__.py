@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from surgrad.kernels.first_spike.op import SpikeTimeWarning
+from surgrad.learning import Rule
+from surgrad.timing.eventprop.rule import EventProp
 from surgrad.timing.layers import (
     LAYERS,
     LIFDouble,
@@ -13,8 +15,13 @@ from surgrad.timing.layers import (
 )
 from surgrad.timing.network import SpikeTimes, first_times
 
+RULES: dict[str, type[Rule]] = {"eventprop": EventProp}
+"""The rules of this package by the names that experiment files use."""
+
 __all__ = [
     "LAYERS",
+    "RULES",
+    "EventProp",
     "LIFDouble",
     "LIFEqual",
     "NonLeaky",

@@ -89,11 +89,10 @@ class Layer:
             text = f"{self.name} has no spike in this batch: no gradient passes through it"
             warnings.warn(text, SpikeTimeWarning, stacklevel=2)
             return
-        cut = int((self.gains >= bound[self.units.long()]).sum())
-        if cut:
+        if bool((self.gains >= bound[self.units.long()]).any()):
             text = (
-                f"{cut} of {len(self.units)} spikes of {self.name} only just reach the threshold: "
-                "their gradient is cut to that of longest_rise"
+                f"spikes of {self.name} only just reach the threshold: their gradient is cut to "
+                "that of longest_rise"
             )
             warnings.warn(text, SpikeTimeWarning, stacklevel=2)
 

@@ -61,7 +61,7 @@ class EventProp(Rule):
     that no term for losses with jumps is needed: those are refused.
     """
 
-    longest_rise: float = 0.1
+    longest_rise: float = 1.0
 
     exact = "event"
     exact_when = "time steps are short, and no spike is about to appear or vanish"

@@ -253,11 +253,10 @@ class _SpikeTimes(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor):
         run: _Run = ctx.run
         prices = grads[0].double().where(run.out.isfinite(), 0.0)
-        grazing = int(((run.slopes < run.neurons.least) & (prices != 0)).sum())
-        if grazing:
+        if bool(((run.slopes < run.neurons.least) & (prices != 0)).any()):
             warnings.warn(
-                f"{grazing} spikes only just reach their threshold: their gradient is cut to that "
-                f"of a rise of {run.neurons.longest_rise:g} s",
+                "spikes that only just reach the threshold: their gradient is cut to that of a "
+                f"rise of {run.neurons.longest_rise:g} s",
                 SpikeTimeWarning,
                 stacklevel=2,
             )
