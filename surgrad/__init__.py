@@ -77,7 +77,16 @@ if TYPE_CHECKING:
         triangle,
         truncated_quadratic,
     )
-    from surgrad.timing import LIFDouble, LIFEqual, NonLeaky, SpikeResponse, SpikeTimes
+    from surgrad.timing import (
+        EventLI,
+        EventLIF,
+        EventProp,
+        LIFDouble,
+        LIFEqual,
+        NonLeaky,
+        SpikeResponse,
+        SpikeTimes,
+    )
 
 __version__ = "0.1.0"
 
@@ -103,6 +112,9 @@ __all__ = [
     "DiehlCook",
     "DirectFeedbackAlignment",
     "EProp",
+    "EventLI",
+    "EventLIF",
+    "EventProp",
     "ExponentialEscape",
     "FeedbackAlignment",
     "GatedLIF",
@@ -171,6 +183,9 @@ _HOMES = {
     "DirectFeedbackAlignment": "surgrad.learning",
     "EProp": "surgrad.learning",
     "ERBP": "surgrad.learning",
+    "EventLI": "surgrad.timing",
+    "EventLIF": "surgrad.timing",
+    "EventProp": "surgrad.timing",
     "ExponentialEscape": "surgrad.spikes",
     "FeedbackAlignment": "surgrad.learning",
     "GatedLIF": "surgrad.smoothing",

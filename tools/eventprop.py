@@ -23,6 +23,8 @@ from surgrad.timing import first_times
 from surgrad.timing.eventprop import EventLI, EventLIF, first_spike_loss
 
 RUNS = Path("runs/eventprop")
+# seconds; without a bound one spike that grazes the threshold can silence an output for good
+RISE, NORM = 0.05, 1.0
 
 
 class YinYang(nn.Module):
@@ -33,8 +35,8 @@ class YinYang(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.hidden = EventLIF(5, 200, until=60e-3)
-        self.out = EventLIF(200, 3, until=60e-3)
+        self.hidden = EventLIF(5, 200, until=60e-3, longest_rise=RISE)
+        self.out = EventLIF(200, 3, until=60e-3, longest_rise=RISE)
         self.hidden.reset(1.5, 0.78)
         self.out.reset(0.93, 0.1)
 
@@ -54,7 +56,7 @@ class MNIST(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.hidden = EventLIF(784, 350, until=40e-3)
+        self.hidden = EventLIF(784, 350, until=40e-3, longest_rise=RISE)
         self.out = EventLI(350, 10)
         self.hidden.reset(0.078, 0.045)
         self.out.reset(0.2, 0.37)
@@ -143,6 +145,7 @@ def epoch(net: nn.Module, optimiser: torch.optim.Optimizer, times: Tensor, label
         optimiser.zero_grad()
         loss = net.loss(net.scores(given)[0], labels[index])
         loss.backward()
+        nn.utils.clip_grad_norm_(net.parameters(), NORM)
         optimiser.step()
         total += loss.item() * len(index)
     return total / len(times)

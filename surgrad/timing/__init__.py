@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from surgrad.kernels.first_spike.op import SpikeTimeWarning
 from surgrad.learning import Rule
-from surgrad.timing.eventprop.rule import EventProp
+from surgrad.timing.eventprop import EventLI, EventLIF, EventProp
 from surgrad.timing.layers import (
     LAYERS,
     LIFDouble,
@@ -21,6 +21,8 @@ RULES: dict[str, type[Rule]] = {"eventprop": EventProp}
 __all__ = [
     "LAYERS",
     "RULES",
+    "EventLI",
+    "EventLIF",
     "EventProp",
     "LIFDouble",
     "LIFEqual",

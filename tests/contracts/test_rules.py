@@ -11,7 +11,7 @@ from surgrad.training.rules import RULES
 
 @pytest.mark.parametrize("name", list(RULES))
 def test_every_rule_passes_the_battery(name):
-    check_rule(RULES[name](), visible=name == "likelihood")
+    check_rule(RULES[name](), visible=name == "likelihood", smooth=name == "eventprop")
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,10 @@ class EventProp(Rule):
     barely reaches its threshold has a slope near zero, and one over it is cut so that
     :math:`\vartheta / \dot V` is at most `longest_rise`. As the time step shrinks the gradient
     converges to that of the event-driven network with an error of order one, that of the spike
-    times themselves. `detach_reset` is about surrogate derivatives and not heeded.
+    times themselves. `detach_reset` is about surrogate derivatives and not heeded. With
+    `max_over_time` the step of the maximum is taken as fixed. That is right where the maximum is
+    smooth; where the arrival of an inhibitory spike ends the rise, the maximum moves with that
+    spike, and this part is left out (`EventLI.maximum`, without a grid, has it).
 
     Covered are `CuBaLIF` and `AlphaLIF` that reset, recurrent or not, with the read-outs `CuBaLI`
     (any loss of its potential) and `LI` (sums over time, the last step), or spiking outputs under
@@ -64,7 +67,9 @@ class EventProp(Rule):
     longest_rise: float = 1.0
 
     exact = "event"
-    exact_when = "time steps are short, and no spike is about to appear or vanish"
+    exact_when = (
+        "time steps are short, no spike is about to appear or vanish, and no maximum lies on a kink"
+    )
 
     def __post_init__(self) -> None:
         if not 0 < self.longest_rise < float("inf"):
