@@ -20,6 +20,7 @@ from benchmarks.workloads import (
 )
 from surgrad.cli import show
 from surgrad.errors import ArgumentError, SurgradError
+from surgrad.files import atomic_write
 
 Named = TypeVar("Named", Entry, Workload)
 OURS = ("surgrad", "surgrad triangle", "plain", "loop", "compiled")
@@ -70,6 +71,67 @@ def cpu(
                 table.show(console, run)
                 if json is not None:
                     results.save(json, [run])
+    return 0
+
+
+@app.command
+def epochs(
+    *,
+    epochs: int = 100,
+    contenders: str = "surgrad,snntorch,spyx",
+    python: Annotated[list[str] | None, Parameter(negative=())] = None,
+    threads: int = 1,
+    json: Path | None = None,
+) -> int:
+    """Time a whole training process on random spikes of the size of SHD.
+
+    First, trainings with and without the kernels are compared for 30 steps.
+
+    Args:
+        epochs: each epoch is printed as well, so that a shorter run can be scaled.
+        contenders: names, separated by commas.
+        python: as for `cpu`.
+        threads: for every contender alike.
+        json: the file to add the results to.
+    """
+    from benchmarks.epochs import agreement, train
+
+    console = Console(highlight=False)
+    off = agreement()
+    console.print(f"losses with and without the kernels differ by at most {max(off):.1e}, relative")
+    entries = [_known("contender", name, CONTENDERS) for name in _split(contenders)]
+    run = train(entries, epochs, driver.Plan(_pythons(python or [], entries), threads))
+    table.show(console, run)
+    if json is not None:
+        results.save(json, [run])
+    return 0
+
+
+@app.command
+def chart(file: Path, /, *, out: Path = Path("docs/images/benchmarks.svg")) -> int:
+    """Draw how many times longer others take.
+
+    Args:
+        file: results that `cpu --json` has written.
+        out: the picture, an SVG file.
+    """
+    from benchmarks.chart import draw
+
+    draw(results.load(file), out)
+    return 0
+
+
+@app.command
+def page(file: Path, /, *, out: Path = Path("docs/performance.md")) -> int:
+    """Write the tables of a page of the documentation anew.
+
+    Args:
+        file: results that `cpu --json` has written.
+        out: the page; the tables stand between two marks.
+    """
+    from benchmarks.page import write
+
+    atomic_write(out, write(results.load(file), out))
     return 0
 
 

@@ -7,6 +7,7 @@ import os
 import select
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -34,7 +35,7 @@ class Child:
 
     def __init__(self, python: str, threads: int, patience: float, *words: str) -> None:
         self.patience = patience
-        self._said = tempfile.TemporaryFile("w+")
+        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115  (closed by __exit__)
         command = [python, "-m", *(words or ("benchmarks.worker",))]
         self.process = subprocess.Popen(
             command,
@@ -81,10 +82,8 @@ class Child:
     def __exit__(self, *_: object) -> None:
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
-                try:
+                with suppress(BrokenPipeError):
                     pipe.close()
-                except BrokenPipeError:
-                    pass
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:

@@ -102,7 +102,7 @@ def _time(child: Child, row: Row) -> None:
     row.cpu.append(taken["cpu"])
 
 
-def memory(work: Workload, entries: Iterable[Entry], plan: Plan, repeats: int = 3) -> Run:
+def memory(work: Workload, entries: Iterable[Entry], plan: Plan, repeats: int = 1) -> Run:
     """By how much the first step of a fresh process raises the high-water mark of its memory."""
     rows = []
     for entry in entries:

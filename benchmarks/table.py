@@ -31,7 +31,9 @@ def ordered(run: Run) -> list[Row]:
     if run.kind == "memory":
         found = [row for row in run.rows if row.growth is not None]
         return sorted(found, key=lambda row: row.growth or 0.0)
-    return sorted((row for row in run.rows if row.wall), key=lambda row: row.median)
+    whole = run.kind == "epochs"
+    found = [row for row in run.rows if row.wall]
+    return sorted(found, key=lambda row: row.wall[0] if whole else row.median)
 
 
 def timed(run: Run, row: Row) -> tuple[str, ...]:
@@ -65,6 +67,15 @@ def held(run: Run, row: Row) -> tuple[str, ...]:
     return row.contender, row.model, number(row.growth or 0.0), share
 
 
+def trained(run: Run, row: Row) -> tuple[str, ...]:
+    """The cells of a row of training runs."""
+    own = run.row("surgrad")
+    epochs = row.wall[1:]
+    times = f"{row.wall[0] / own.wall[0]:.2f}" if own is not None and own.wall else ""
+    each = number(sum(epochs) / len(epochs))
+    return row.contender, number(row.wall[0]), each, number(row.cpu[0]), times, row.why
+
+
 def number(value: float) -> str:
     """Three digits."""
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
@@ -74,5 +85,6 @@ HEADINGS = {
     "time": ("contender", "neuron", "ms", "min..max", "CPU ms", "speed, fastest peer = 1",
              "fastest PyTorch peer = 1", "spikes, %"),
     "memory": ("contender", "neuron", "MB", "of plain"),
+    "epochs": ("contender", "whole process, s", "an epoch, s", "CPU s", "times surgrad", ""),
 }  # fmt: skip
-CELLS = {"time": timed, "memory": held}
+CELLS = {"time": timed, "memory": held, "epochs": trained}

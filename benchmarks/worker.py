@@ -14,9 +14,10 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from benchmarks.contenders.base import Contender, UnsupportedError
 from benchmarks.verify import norms
@@ -33,12 +34,10 @@ class Worker:
 
     def build(self, builder: str, workload: dict[str, Any], packages: list[str]) -> Answer:
         """Make the data and the network; none of it is timed."""
-        lists = ("sizes", "features")
-        work = Workload(**{k: tuple(v) if k in lists else v for k, v in workload.items()})
+        sizes, features = (tuple(workload.pop(name)) for name in ("sizes", "features"))
+        work = Workload(**workload, sizes=sizes, features=features)
         data = Data(work)
-        module, name = builder.split(":")
-        kind = cast(Callable[[Workload, Data], Contender], _found(module, name))
-        self.contender = kind(work, data)
+        self.contender = found(builder)(work, data)
         versions = {package: _version(package) for package in packages}
         note = str(getattr(self.contender, "note", ""))
         model = self.contender.model
@@ -48,9 +47,9 @@ class Worker:
         """A step, and what there is to be checked of it."""
         contender = self.contender
         contender.step()
-        found: Answer = {"gradients": norms(contender.gradients()), "rates": contender.rates()}
+        seen: Answer = {"gradients": norms(contender.gradients()), "rates": contender.rates()}
         agreement = getattr(contender, "agreement", None)
-        return found if agreement is None else found | {"errors": agreement()}
+        return seen if agreement is None else seen | {"errors": agreement()}
 
     def step(self) -> Answer:
         """Time one step, in milliseconds."""
@@ -69,8 +68,13 @@ class Worker:
         return {"growth": (_mark() - before) / 1e3}
 
 
-def _found(module: str, name: str) -> object:
-    return getattr(importlib.import_module(module), name)
+def found(builder: str) -> Callable[[Workload, Data], Any]:
+    """What "module:name" names, with torch's threads pinned, which it asks for by a call too."""
+    module, name = builder.split(":")
+    kind = getattr(importlib.import_module(module), name)
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    return kind
 
 
 def _version(package: str) -> str:
@@ -82,18 +86,14 @@ def _version(package: str) -> str:
 
 def _trim() -> None:
     """Hand back what the allocator keeps, where it is glibc's."""
-    try:
+    with suppress(OSError, AttributeError):
         ctypes.CDLL("libc.so.6").malloc_trim(0)
-    except (OSError, AttributeError):
-        pass
 
 
 def _restart_mark() -> float:
     """Let the high-water mark begin at what is in use now, where the system can; in kB."""
-    try:
+    with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        pass
     return _mark()
 
 
@@ -122,11 +122,6 @@ def main() -> None:
     # what libraries print must not get between the answers
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
-    if "torch" in os.environ.get("BENCHMARK_PACKAGES", ""):
-        import torch
-
-        torch.set_num_threads(threads)
     worker = Worker()
     for line in sys.stdin:
         print(json.dumps(answer(worker, json.loads(line))), file=answers, flush=True)

@@ -21,6 +21,8 @@ Model = Literal["CuBa", "LIF"]
 DT, TAU_MEM, TAU_SYN = 1e-3, 20e-3, 10e-3
 ALPHA, BETA = math.exp(-DT / TAU_SYN), math.exp(-DT / TAU_MEM)
 SEED = 2019
+# of Adam
+RATE = 1e-3
 # how many thresholds the membrane would fluctuate by if it had none
 FLUCTUATION = 4.0
 # what the weights behind a hidden layer expect of it, in spikes per neuron and step
@@ -181,7 +183,9 @@ _LISTED = (
 WORKLOADS = {work.name: work for work in _LISTED}
 LENGTHS = (100, 200, 400, 800, 1600)
 MEMORY_LENGTHS = (100, 400, 1600)
+# a data set of the size of SHD's training samples
 SHD = Workload("SHD", "layers", (700, 128, 20), 100, 8156, 0.02)
+BATCH = 256
 
 
 def lengthened(name: str, lengths: tuple[int, ...]) -> Iterator[Workload]:

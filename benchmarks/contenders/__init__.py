@@ -60,16 +60,28 @@ _LISTED = (
     _own("dense product", "limit", "limits:Dense"),
     _own("sparse product", "limit", "limits:Sparse"),
     _own("stream copy", "limit", "limits:Copy"),
-    Entry("xla product", "limit", "benchmarks.contenders.limits_jax:Dense", ("jax",), _JAX + "jax"),
-    _torch("snntorch", "snntorch:SNNTorch", "pip install snntorch"),
-    _torch("norse", "norse:Norse", "pip install norse"),
-    _torch("sinabs", "sinabs:Sinabs", "pip install --no-deps samna nirtorch nir pbr sinabs"),
-    _torch("spikingjelly", "spikingjelly:Jelly", "pip install --no-deps tqdm spikingjelly"),
-    _torch("spikingjelly CuBa", "spikingjelly:Cuba", "pip install --no-deps tqdm spikingjelly"),
-    _torch("tracetorch", "tracetorch:TraceTorch", "pip install --no-deps tracetorch"),
-    _torch("btorch", "btorch:BTorch", "pip install --no-deps einops scipy btorch"),
-    _torch("rockpool", "rockpool:Rockpool", "pip install --no-deps rockpool"),
-    _jax("spyx", "spyx:Spyx"),
-    _jax("slax", "slax:Slax"),
+    Entry(
+        "xla product", "limit", "benchmarks.contenders.limits_in_jax:Dense", ("jax",), _JAX + "jax"
+    ),
+    _torch("snntorch", "with_snntorch:SNNTorch", "pip install snntorch"),
+    _torch("norse", "with_norse:Norse", "pip install norse"),
+    _torch(
+        "sinabs",
+        "with_sinabs:Sinabs",
+        "pip install nir h5py pbr matplotlib && pip install --no-deps samna nirtorch sinabs",
+    ),
+    _torch(
+        "spikingjelly",
+        "with_spikingjelly:Jelly",
+        "pip install tqdm loguru scipy matplotlib && pip install --no-deps spikingjelly",
+    ),
+    _torch(
+        "spikingjelly CuBa",
+        "with_spikingjelly:Cuba",
+        "pip install tqdm loguru scipy matplotlib && pip install --no-deps spikingjelly",
+    ),
+    _torch("tracetorch", "with_tracetorch:TraceTorch", "pip install --no-deps tracetorch"),
+    _jax("spyx", "with_spyx:Spyx"),
+    _jax("slax", "with_slax:Slax"),
 )
 CONTENDERS = {entry.name: entry for entry in _LISTED}

@@ -34,6 +34,9 @@ class Dense(Limit):
         self.currents = [torch.ones(rows, len(w)) for w in weights]
         self.inputs += [torch.ones(rows, len(w)) for w in weights[:-1]]
         self.changes = [torch.empty_like(w) for w in weights]
+        # apart from what is read, whose values must stay those of spikes
+        self.passed = [torch.empty_like(values) for values in self.currents]
+        self.returned = [torch.empty_like(values) for values in self.inputs]
 
     def step(self) -> None:
         """See `Contender`."""
@@ -46,12 +49,12 @@ class Dense(Limit):
         for place, weight in enumerate(self.weights):
             self.change(place)
             if place:
-                torch.mm(self.currents[place], weight, out=self.inputs[place])
+                torch.mm(self.currents[place], weight, out=self.returned[place])
         return None
 
     def forward(self, place: int, weight: Tensor) -> None:
         """The current of a layer."""
-        torch.mm(self.inputs[place], weight.T, out=self.currents[place])
+        torch.mm(self.inputs[place], weight.T, out=self.passed[place])
 
     def change(self, place: int) -> None:
         """The gradient of a layer's weights."""
@@ -100,7 +103,7 @@ class Sparse(Dense):
         """See `Dense`."""
         if place:
             return super().forward(place, weight)
-        self.currents[0] = self.sparse @ weight.T
+        self.passed[0] = self.sparse @ weight.T
         return None
 
     def change(self, place: int) -> None:

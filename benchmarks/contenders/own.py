@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from benchmarks.contenders.pytorch import connected, shapes
+from benchmarks.contenders.in_torch import connected, shapes
 from benchmarks.verify import errors
-from benchmarks.workloads import DT, TAU_MEM, TAU_SYN, Array, Data, Model, Workload
+from benchmarks.workloads import DT, RATE, TAU_MEM, TAU_SYN, Array, Data, Model, Workload
+from surgrad.data.base import Samples
 from surgrad.events import SpikeTrain
 from surgrad.kernels import reference
 from surgrad.learning import BPTT
@@ -62,6 +64,21 @@ class Engine:
     def rates(self) -> list[float]:
         """See `Contender`."""
         return [layer.rate * DT for layer in diagnose(self.net, self.inputs)]
+
+    def trainer(self, data: Data) -> Callable[[Array], float]:
+        """Steps of Adam on chosen samples; each returns its loss."""
+        optimiser = torch.optim.Adam(self.net.parameters(), RATE)
+        samples = Samples(train_of(data), torch.from_numpy(data.labels))
+
+        def step(index: Array) -> float:
+            with self.context():
+                optimiser.zero_grad()
+                batch = samples.__getitems__(index.tolist())
+                result = BPTT().gradients(self.net, batch, losses.max_over_time)
+                optimiser.step()
+            return float(result.loss)
+
+        return step
 
     def agreement(self) -> dict[str, float]:
         """How far the gradients are from those of the reference, relative to their norm."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from spikingjelly.activation_based import functional, neuron
 from torch import Tensor, nn
 
-from benchmarks.contenders.pytorch import Stepped, TorchContender
+from benchmarks.contenders.in_torch import Stepped, TorchContender
 from benchmarks.workloads import ALPHA, BETA, Model
 
 
@@ -14,9 +14,7 @@ class Cuba(TorchContender):
 
     def single(self) -> nn.Module:
         """The neurons."""
-        return neuron.CUBALIFNode(
-            c_decay=1 - ALPHA, v_decay=1 - BETA, v_threshold=1.0, v_reset=None
-        )
+        return neuron.CUBALIFNode(c_decay=ALPHA, v_decay=BETA, v_threshold=1.0, v_reset=None)
 
     def neurons(self, shape: tuple[int, ...], recurrent: Tensor | None) -> nn.Module:
         """See `TorchContender`."""

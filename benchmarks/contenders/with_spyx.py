@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 from spyx import nn as spyx
 
-from benchmarks.contenders.jax import JaxContender
+from benchmarks.contenders.in_jax import JaxContender
 from benchmarks.workloads import ALPHA, BETA, KERNEL, POOL, Array
 
 

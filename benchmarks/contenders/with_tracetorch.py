@@ -8,7 +8,7 @@ from tracetorch import snn
 from tracetorch.functional import round_ste
 
 from benchmarks.contenders.base import UnsupportedError
-from benchmarks.contenders.pytorch import TorchContender
+from benchmarks.contenders.in_torch import TorchContender
 from benchmarks.workloads import ALPHA, BETA
 
 

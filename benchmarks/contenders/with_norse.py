@@ -6,7 +6,7 @@ import norse.torch as norse
 import torch
 from torch import Tensor, nn
 
-from benchmarks.contenders.pytorch import Stage, TorchContender
+from benchmarks.contenders.in_torch import Stage, TorchContender
 from benchmarks.workloads import DT, TAU_MEM, TAU_SYN
 
 INVERSE = {"tau_syn_inv": torch.tensor(1 / TAU_SYN), "tau_mem_inv": torch.tensor(1 / TAU_MEM)}

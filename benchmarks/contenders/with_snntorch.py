@@ -9,7 +9,7 @@ import torch
 from snntorch import surrogate
 from torch import Tensor, nn
 
-from benchmarks.contenders.pytorch import TorchContender
+from benchmarks.contenders.in_torch import TorchContender
 from benchmarks.workloads import ALPHA, BETA
 
 

@@ -6,7 +6,7 @@ from sinabs import layers
 from sinabs.activation import SingleSpike
 from torch import Tensor, nn
 
-from benchmarks.contenders.pytorch import TorchContender
+from benchmarks.contenders.in_torch import TorchContender
 from benchmarks.workloads import ALPHA, DT, TAU_MEM, TAU_SYN
 
 

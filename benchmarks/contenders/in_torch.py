@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from benchmarks.workloads import CHANNELS, POOL, Array, Data, Model, Workload
+from benchmarks.workloads import CHANNELS, POOL, RATE, Array, Data, Model, Workload
 
 Stage = tuple[nn.Module, nn.Module]
 
@@ -76,6 +77,24 @@ class TorchContender:
         self.net.zero_grad(set_to_none=True)
         self.input.grad = None
         self.loss().backward()
+
+    def trainer(self, data: Data) -> Callable[[Array], float]:
+        """Steps of Adam on chosen samples, which lie in memory as bytes; each returns its loss."""
+        optimiser = torch.optim.Adam(self.net.parameters(), RATE)
+        spikes, labels = torch.from_numpy(data.dense(np.uint8)), torch.from_numpy(data.labels)
+
+        def step(index: Array) -> float:
+            chosen = torch.from_numpy(index)
+            batch = spikes[:, chosen].float()
+            self.input = batch.transpose(0, 1) if self.time_axis else batch
+            self.labels = labels[chosen]
+            optimiser.zero_grad()
+            loss = self.loss()
+            loss.backward()
+            optimiser.step()
+            return float(loss.detach())
+
+        return step
 
     def gradients(self) -> dict[str, Array]:
         """See `Contender`."""
@@ -163,6 +182,8 @@ def each_step(connection: nn.Module, values: Tensor) -> Tensor:
 def over_time(neurons: nn.Module, values: Tensor) -> Tensor:
     """What neurons put out, without the state that some libraries hand back too."""
     output = neurons(values)
+    if isinstance(output, list):
+        return torch.stack(output)
     return output[0] if isinstance(output, tuple) else output
 
 

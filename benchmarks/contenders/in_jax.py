@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.workloads import Array, Data, Model, Workload
+from benchmarks.workloads import RATE, Array, Data, Model, Workload
 
 
 class JaxContender:
@@ -45,17 +46,38 @@ class JaxContender:
         """The spikes of each layer that spikes, over time."""
         raise NotImplementedError
 
-    def loss(self, weights: Any, values: jax.Array) -> jax.Array:
+    def loss(self, weights: Any, values: jax.Array, labels: jax.Array) -> jax.Array:
         """The cross-entropy of the maximum over time; without weights, the mean of all spikes."""
         found = self.output(weights, values)
         if self.work.kind == "neurons":
             return found.mean()
         scores = jax.nn.log_softmax(found.max(0))
-        return -jnp.take_along_axis(scores, self.labels[:, None], 1).mean()
+        return -jnp.take_along_axis(scores, labels[:, None], 1).mean()
 
     def step(self) -> None:
         """See `Contender`."""
-        self.found = jax.block_until_ready(self._gradient(self.weights, self.input))
+        self.found = jax.block_until_ready(self._gradient(self.weights, self.input, self.labels))
+
+    def trainer(self, data: Data) -> Callable[[Array], float]:
+        """Steps of Adam on chosen samples, which lie in memory as bytes; each returns its loss."""
+        import optax
+
+        adam, spikes = optax.adam(RATE), data.dense(np.uint8)
+
+        @jax.jit
+        def update(weights: Any, state: Any, values: jax.Array, labels: jax.Array) -> tuple:
+            values = values.astype(jnp.float32)
+            loss, change = jax.value_and_grad(self.loss)(weights, values, labels)
+            change, state = adam.update(change, state, weights)
+            return optax.apply_updates(weights, change), state, loss
+
+        held = [self.weights, adam.init(self.weights)]
+
+        def step(index: Array) -> float:
+            *held[:], loss = update(*held, spikes[:, index], data.labels[index])
+            return float(loss)
+
+        return step
 
     def gradients(self) -> dict[str, Array]:
         """See `Contender`."""

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import slax
 
 from benchmarks.contenders.base import UnsupportedError
-from benchmarks.contenders.jax import JaxContender
+from benchmarks.contenders.in_jax import JaxContender
 from benchmarks.workloads import BETA, Array, Model
 
 UNROLL = 4
