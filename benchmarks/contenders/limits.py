@@ -110,7 +110,7 @@ class Sparse(Dense):
         """See `Dense`."""
         if place:
             return super().change(place)
-        self.changes[0] = self.turned @ self.currents[0]
+        self.changes[0] = (self.turned @ self.currents[0]).T
         return None
 
 
