@@ -127,6 +127,18 @@ class SpikingRBM(nn.Module):
                 total += v.on / steps
         return total
 
+    def free_energy(self, visible: Tensor) -> Tensor:
+        r"""Minus the logarithm of the probability of visible states, but for a constant, `(batch,)`.
+
+        .. math:: F(v) = -b \cdot v - \sum_i \log \big( 1 + e^{(W v + c)_i} \big)
+
+        Args:
+            visible: 0 or 1, `(batch, visible)`.
+        """
+        self._check(visible)
+        drive = torch.addmm(self.hidden, visible, self.weight.t())
+        return -visible @ self.visible - torch.nn.functional.softplus(drive).sum(1)
+
     def _check(self, data: Tensor) -> None:
         if data.dim() != 2 or data.shape[1] != len(self.visible):
             expected = f"(batch, {len(self.visible)})"

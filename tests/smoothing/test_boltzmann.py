@@ -41,6 +41,12 @@ def test_the_states_sample_the_boltzmann_distribution() -> None:
     torch.testing.assert_close(found, expected, atol=0.02, rtol=0)
 
 
+def test_the_free_energy_is_that_of_the_marginal() -> None:
+    net = machine()
+    found = (-net.free_energy(states(VISIBLE))).softmax(0).detach()
+    torch.testing.assert_close(found, joint(net).sum(1))
+
+
 def test_clamping_conditions_it() -> None:
     net, generator = machine(burn_in=40), torch.Generator().manual_seed(0)
     known = torch.tensor([True, False, False])
