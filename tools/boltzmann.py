@@ -36,7 +36,7 @@ def by_spikes(net: SpikingRBM, samples: Samples, generator: torch.Generator) -> 
     data = (probabilities(samples) * known).repeat(CHAINS, 1)
     on = net.complete(data, known, generator)[:, 64:]
     answer = on.view(CHAINS, len(samples), 10, COPIES).sum((0, 3)).argmax(1)
-    return float((answer == samples.targets).float().mean())
+    return float((answer == torch.as_tensor(samples.targets)).float().mean())
 
 
 def by_energy(net: SpikingRBM, samples: Samples) -> float:
@@ -47,7 +47,7 @@ def by_energy(net: SpikingRBM, samples: Samples) -> float:
         data[:, 64:] = mark
         energies.append(net.free_energy(data))
     answer = torch.stack(energies, 1).argmin(1)
-    return float((answer == samples.targets).float().mean())
+    return float((answer == torch.as_tensor(samples.targets)).float().mean())
 
 
 def run(seed: int) -> tuple[float, float]:

@@ -128,7 +128,7 @@ class SpikingRBM(nn.Module):
         return total
 
     def free_energy(self, visible: Tensor) -> Tensor:
-        r"""Minus the logarithm of the probability of visible states, but for a constant, `(batch,)`.
+        r"""Minus the log probability of visible states, but for a constant, `(batch,)`.
 
         .. math:: F(v) = -b \cdot v - \sum_i \log \big( 1 + e^{(W v + c)_i} \big)
 
