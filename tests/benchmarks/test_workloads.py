@@ -25,7 +25,7 @@ def test_spikes_have_the_density_and_the_same_numbers_each_time() -> None:
     assert dense.shape == (100, 8, 700)
     assert abs(dense.mean() - 0.02) < 5 * deviation
     assert set(np.unique(dense)) == {0.0, 1.0}
-    assert Data(work).checksum == data.checksum != Data(small("W4")).checksum
+    assert Data(work).checksum == data.checksum != Data(small("W3")).checksum
 
 
 def test_events_and_dense_are_the_same_spikes() -> None:
