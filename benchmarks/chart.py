@@ -45,7 +45,7 @@ def draw(runs: list[Run], out: Path) -> None:
         r for r in runs if r.kind == "time" and r.threads == 1 and not LENGTH.match(r.workload)
     ]
     groups = [(run, bars(run)) for run in shown]
-    height = 0.5 + sum(0.32 + 0.2 * len(group) for _, group in groups)
+    height = 0.9 + sum(0.32 + 0.2 * len(group) for _, group in groups)
     fixed = {"svg.hashsalt": "surgrad", "svg.fonttype": "none", "font.size": 8.5}
     with matplotlib.rc_context(fixed):
         figure = matplotlib.figure.Figure(figsize=(7, height), layout="constrained")
@@ -70,7 +70,13 @@ def draw(runs: list[Run], out: Path) -> None:
         handles = [
             matplotlib.patches.Patch(color=COLOURS[name], label=LABELS[name]) for name in COLOURS
         ]
-        axes.legend(handles=handles, frameon=False, loc="lower right", fontsize=7.5)
+        figure.legend(
+            handles=handles,
+            loc="outside upper center",
+            ncols=len(handles),
+            frameon=False,
+            fontsize=8,
+        )
         axes.margins(x=0.18)
         picture = io.StringIO()
         figure.savefig(picture, format="svg", facecolor="white", metadata={"Date": None})
