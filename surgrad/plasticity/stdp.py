@@ -56,7 +56,8 @@ class STDP(Rule):
         w_max: the largest.
         target_rate: of a neuron in hertz, for synaptic scaling; None for none.
         scaling: by which share of themselves weights grow for each hertz that is missing.
-        norm: the sum of the magnitudes of a neuron's input weights after the step; None leaves it free.
+        norm: the sum of the magnitudes of a neuron's input weights after the step; None leaves it
+            free.
 
     Raises:
         ArgumentError: if a time constant is not positive, or the bounds are in the wrong order.
