@@ -49,7 +49,10 @@ class Worker:
         contender.step()
         seen: Answer = {"gradients": norms(contender.gradients()), "rates": contender.rates()}
         agreement = getattr(contender, "agreement", None)
-        return seen if agreement is None else seen | {"errors": agreement()}
+        if agreement is None:
+            return seen
+        errors, rounding = agreement()
+        return seen | {"errors": errors, "rounding": rounding}
 
     def step(self) -> Answer:
         """Time one step, in milliseconds."""

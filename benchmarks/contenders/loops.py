@@ -8,10 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.contenders.in_torch import TorchContender
-from benchmarks.contenders.own import Engine
-from benchmarks.verify import errors
-from benchmarks.workloads import ALPHA, BETA, Array, Data, Workload
-from surgrad.kernels import reference
+from benchmarks.contenders.own import Engine, against_the_definition
+from benchmarks.workloads import ALPHA, BETA, Data, Workload
 
 SCALE = 25.0
 
@@ -90,19 +88,9 @@ class Loop(TorchContender):
         """See `TorchContender`."""
         return Integrators()
 
-    def agreement(self) -> dict[str, float]:
-        """How far the gradients are from those of surgrad's reference."""
-        definition = Engine(self.work, self.data)
-        with reference():
-            definition.step()
-        expected = _numbered(definition.gradients())
-        return errors(_numbered(self.gradients()), expected)
-
-
-def _numbered(gradients: dict[str, Array]) -> dict[str, Array]:
-    """Under names that do not depend on who made them; the order is that of the layers."""
-    listed = list(gradients.values())
-    return {f"weights {place + 1}": g for place, g in enumerate(listed)}
+    def agreement(self) -> tuple[dict[str, float], dict[str, float]]:
+        """See `against_the_definition`."""
+        return against_the_definition(self.gradients(), Engine.surrogate, self.work, self.data)
 
 
 class Compiled(Loop):

@@ -31,7 +31,7 @@ class Engine:
     surrogate: ClassVar[Surrogate] = Surrogate(fast_sigmoid(25))
 
     def __init__(self, work: Workload, data: Data) -> None:
-        self.work = work
+        self.work, self.data = work, data
         self.net = network(work, self.surrogate)
         self.labels = torch.from_numpy(data.labels)
         self.inputs: SpikeTrain | Tensor
@@ -80,13 +80,9 @@ class Engine:
 
         return step
 
-    def agreement(self) -> dict[str, float]:
-        """How far the gradients are from those of the reference, relative to their norm."""
-        self.step()
-        found = self.gradients()
-        with reference():
-            self.step()
-        return errors(found, self.gradients())
+    def agreement(self) -> tuple[dict[str, float], dict[str, float]]:
+        """See `against_the_definition`."""
+        return against_the_definition(self.gradients(), self.surrogate, self.work, self.data)
 
 
 class Triangle(Engine):
@@ -101,6 +97,35 @@ class Plain(Engine):
     def context(self) -> AbstractContextManager[None]:
         """See `Engine`."""
         return reference()
+
+
+def against_the_definition(
+    found: dict[str, Array], surrogate: Surrogate, work: Workload, data: Data
+) -> tuple[dict[str, float], dict[str, float]]:
+    """How far gradients are from those of the reference in float64, and how far rounding goes.
+
+    Args:
+        found: gradients, in the order of the layers.
+        surrogate: the derivative that they were computed with.
+        work: the network.
+        data: its input.
+
+    Returns:
+        the distances of the gradients, relative to their norms, and those of the reference itself
+        in float32.
+    """
+    definitions = []
+    for dtype in (torch.float64, torch.float32):
+        contender = Engine(work, data)
+        contender.net = network(work, surrogate).to(dtype)
+        if isinstance(contender.inputs, Tensor):
+            contender.inputs = contender.inputs.detach().to(dtype).requires_grad_()
+        with reference():
+            contender.step()
+        definitions.append(contender.gradients())
+    exact, rounded = definitions
+    named = dict(zip(exact, found.values(), strict=True))
+    return errors(named, exact), errors(rounded, exact)
 
 
 def train_of(data: Data) -> SpikeTrain:

@@ -29,7 +29,8 @@ SMALL = (
 def test_gradients_agree_with_the_definition(kind: type, work: Workload) -> None:
     contender = kind(work, Data(work))
     contender.step()
-    off = contender.agreement()
+    off, rounding = contender.agreement()
+    assert 0 < max(rounding.values()) < 1e-4
     assert len(off) == max(len(work.weights("CuBa")), 1)
     assert max(off.values()) < 1e-4
     rates = contender.rates()
@@ -46,9 +47,11 @@ def test_what_is_complained_of() -> None:
     ]
     off = errors({"a": np.array([1.0, 1.0, 2.0])}, good)
     assert off["a"] == pytest.approx(1 / 3**0.5)
-    assert len(complaints({"gradients": norms(good), "errors": off})) == 1
+    for rounding, refused in ((1e-7, 1), (0.2, 1), (0.3, 0)):
+        report = {"gradients": norms(good), "errors": off, "rounding": {"a": rounding}}
+        assert len(complaints(report)) == refused
     # a comparison with what is no number is no success
-    assert complaints({"gradients": norms(good), "errors": {"a": float("nan")}})
+    assert complaints(report | {"errors": {"a": float("nan")}})
     assert silent([0.1, 0.0]) and not silent([0.1]) and not silent([])
 
 
