@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import subprocess
 import tempfile
 from contextlib import suppress
@@ -71,7 +72,8 @@ class Child:
         return answer
 
     def _last_words(self) -> str:
-        self.process.wait()
+        if self.process.wait() == -signal.SIGKILL:
+            return "it was killed, as the system does where memory runs out"
         self._said.seek(0)
         lines = self._said.read().strip().splitlines()
         return lines[-1][:200] if lines else f"status {self.process.returncode}"
@@ -88,7 +90,8 @@ class Child:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            self.process.wait()
+            if self.process.wait() == -signal.SIGKILL:
+            return "it was killed, as the system does where memory runs out"
         self._said.close()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import driver
+from benchmarks.child import Child, RefusedError
 from benchmarks.contenders import CONTENDERS, Entry
 from benchmarks.results import Run
 from benchmarks.workloads import Workload
@@ -63,7 +64,14 @@ def test_memory_is_that_of_a_first_step() -> None:
     assert row.status == "ok" and row.growth is not None and row.growth > 0
 
 
-def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_process_is_said_to_be_killed() -> None:
+    with Child(sys.executable, 1, 60.0) as child:
+        child.process.kill()
+        with pytest.raises(RefusedError, match="where memory runs out"):
+            child.ask("verify")
+
+
+def test_patience_ends() -> None:
     entry = CONTENDERS["plain"]
     plan = driver.Plan({entry.name: sys.executable}, patience=0.05)
     (row,) = driver.time(TINY, [entry], plan).rows
