@@ -47,9 +47,7 @@ def simulated(kind: str, neurons: Neurons) -> Callable[..., Tensor]:
         return lambda t, w, d, r, q: spike_times(t, w, neurons, delay=d)
     if kind == "recurrent":
         return lambda t, w, d, r, q: spike_times(t, w, neurons, recurrent=r)
-    return lambda t, w, d, r, q: spike_times(
-        t, w, neurons, delay=d, recurrent=r, recurrent_delay=q
-    )
+    return lambda t, w, d, r, q: spike_times(t, w, neurons, delay=d, recurrent=r, recurrent_delay=q)
 
 
 def differences(run: Callable[..., Tensor], tensors: list[Tensor], weight: Tensor) -> list[Tensor]:
@@ -89,7 +87,9 @@ def check_gradients(kind: str, constants: tuple[float, float], seed: int) -> Non
         assume(bool(there.any()))
         assume(float(times.grad_fn.run.slopes[there].min()) > SLOWEST)
         generator = torch.Generator().manual_seed(seed + 1)
-        weight = torch.where(there, torch.rand(times.shape, generator=generator, dtype=F64) + 0.5, 0.0)
+        weight = torch.where(
+            there, torch.rand(times.shape, generator=generator, dtype=F64) + 0.5, 0.0
+        )
         (torch.where(there, times, 0.0) * weight).sum().backward()
         truth = differences(run, tensors, weight)
     # activity that feeds itself can be so sensitive that no difference resolves it

@@ -8,7 +8,6 @@ from itertools import pairwise
 
 import pytest
 import torch
-
 from torch import nn
 
 from surgrad.errors import ArgumentError, RuleError
@@ -46,7 +45,8 @@ NETWORKS = [(3, False), (7, False), (9, False), (11, False), (13, False), (10, T
 @pytest.mark.parametrize("reset", ["subtract", "zero"])
 @pytest.mark.parametrize("kind", ["mean_over_time", "last_step"])
 def test_converges_to_the_event_driven_gradient_with_order_one(kind: str, reset: str) -> None:
-    steps = (2e-4, 1e-4, 5e-5)
+    # on coarser steps one of them has a spike more
+    steps = (1e-4, 5e-5, 2.5e-5)
     errors = []
     for seed, recurrent in NETWORKS:
         _, expected, (hidden, out, times, labels) = truth(seed, kind, recurrent=recurrent)
@@ -177,9 +177,7 @@ def test_kernels_in_single_precision_agree_with_the_reference() -> None:
 
 
 def test_dropout_passes_what_it_let_through() -> None:
-    torch.manual_seed(0)
-    net = small(connection=nn.Sequential(nn.Dropout(0.5), nn.Linear(6, 8)))
-    net = Sequential(nn.Dropout(0.5), *list(net)[0][1:], *list(net)[1:], dt=1e-3, input_rate=None)
+    net = Sequential(nn.Dropout(0.5), *small(), dt=1e-3, input_rate=None)
     inputs, labels = batch(0.3)
     torch.manual_seed(3)
     found = gradients(net.train(), (inputs, labels))

@@ -1,4 +1,4 @@
-r"""Between two events the membrane is known in closed form; where it crosses the threshold is found.
+r"""Between two events the membrane is known in closed form; its crossings are found.
 
 From a potential `V` and a current `I`, a time `h` later,
 
@@ -7,9 +7,9 @@ From a potential `V` and a current `I`, a time `h` later,
     \kappa(h) = \frac{h}{\tau_m} e^{-h/\tau_s} \frac{e^z - 1}{z}, \quad
     z = h\, \Big(\frac{1}{\tau_s} - \frac{1}{\tau_m}\Big)
 
-which holds for equal time constants too, where `z = 0`. While the potential rises it is concave:
-:math:`\tau_m \ddot V = -I/\tau_s - \dot V < 0`. So Newton's method from the left never oversteps the
-first crossing, and there is at most one maximum.
+which holds for equal time constants too, where `z = 0`. While it rises the potential is concave:
+:math:`\tau_m \ddot V = -I/\tau_s - \dot V < 0`. So Newton's method from the left never oversteps
+the first crossing, and there is at most one maximum.
 """
 
 from __future__ import annotations
@@ -85,13 +85,14 @@ def crossing(V, I, H, tau_m, tau_s, theta, closed):
         V: the potential, at most θ.
         I: the current.
         H: how long nothing else happens; may be infinite.
-        tau_m, tau_s: time constants.
+        tau_m: of the membrane.
+        tau_s: of the synapse.
         theta: the threshold.
         closed: whether to use the closed forms where there are any.
     """
-    if I <= theta:
+    if theta >= I:
         return math.inf
-    if V >= theta:
+    if theta <= V:
         return 0.0
     if closed and tau_m == 2 * tau_s:
         h = _quadratic(V, I, tau_m, theta)

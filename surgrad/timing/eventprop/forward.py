@@ -1,8 +1,8 @@
 """Layers run from event to event: feed-forward neurons one by one, recurrent ones together.
 
-Times are float64. Arrivals are sorted; `which` says for each the input spike it comes from, numbered
-`unit * spikes + spike`. With delays of single synapses each neuron has an order of its own, else
-one is shared, and so are the decays between one arrival and the next.
+Times are float64. Arrivals are sorted; `which` says for each the input spike it comes from,
+numbered `unit * spikes + spike`. With delays of single synapses each neuron has an order of its
+own, else one is shared, and so are the decays between one arrival and the next.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def feed_forward(order, first, last, constants, times, which, width, decays, wei
                  counts, full):  # fmt: skip
     """Run feed-forward neurons.
 
-    Args:
+    Takes:
         order: see `Kernel`.
         first, last: the samples.
         constants: τ_m, τ_s, θ, the end, and whether to use closed forms.
@@ -53,6 +53,7 @@ def feed_forward(order, first, last, constants, times, which, width, decays, wei
         for n in range(weights.shape[0]):
             row = 0 if shared else n
             v, i, t, before, count = 0.0, 0.0, 0.0, 0.0, 0
+            v1, i1 = 0.0, 0.0
             for e in range(arrivals + 1):
                 arrival = times[b, row, e] if e < arrivals else math.inf
                 stop = min(arrival, until)
@@ -90,7 +91,7 @@ def recurrent(order, first, last, constants, times, which, width, weights, own, 
               slopes, counts, full, work, heads):  # fmt: skip
     """Run recurrent neurons, always the one to which something happens next.
 
-    Args:
+    Takes:
         order: see `Kernel`.
         first, last, constants, times, which, width, weights: as in `feed_forward`.
         own: recurrent weights, post × pre.

@@ -5,12 +5,14 @@ The equations are in `docs/theory/spike_times.md`. Arrays that are not wanted ar
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 
 from surgrad.kernels.compiled import OPTIONS, Kernel, inlined
 
 # sums may be taken in any order, or no compiler could use its vectors for them
-_SUMS = OPTIONS | {"fastmath": {"contract", "nsz", "reassoc"}}
+_SUMS: dict[str, Any] = OPTIONS | {"fastmath": {"contract", "nsz", "reassoc"}}
 
 
 @numba.njit(forceinline=True, **_SUMS)
@@ -33,7 +35,7 @@ def add(target, row):
 def collect(order, first, last, lengths, spikes, potentials, reset, floor, starts, units, gains):
     """List the spikes of each sample and step, with one over the rise that led to each.
 
-    Args:
+    Takes:
         order: see `Kernel`.
         first, last: the samples.
         lengths: the valid steps of each sample.
@@ -63,7 +65,7 @@ def collect(order, first, last, lengths, spikes, potentials, reset, floor, start
 def states(order, first, last, lengths, P, delay, source, recurrent, spikes, reset, x):
     """Run a layer along the spikes that it emitted, to have its state components.
 
-    Args:
+    Takes:
         order: see `Kernel`.
         first, last, lengths: as in `collect`.
         P: `A (K, K, size)`, `b (K, size)`, `r (K, size)` and what a reset leaves, `(K, size)`.
@@ -113,7 +115,7 @@ def adjoint(order, first, last, lengths, P, delay, errors, own, above, recurrent
             work, grads, rows):  # fmt: skip
     """The adjoint of a layer in reverse; it adds to all gradients.
 
-    Args:
+    Takes:
         order: see `Kernel`.
         first, last, lengths: as in `collect`.
         P: `A (K, K, size)`, `b`, `b - A b`, `c`, `r - A r` `(K, size)`, and `b · c` `(size,)`,

@@ -113,7 +113,9 @@ class Layer:
             below: the layer of neurons below, None where that is the data.
         """
         prices = self._prices(upward.price)
-        inputs = source.rows or Rows(*((below.starts, below.units) if below else (self.starts, self.units)))
+        inputs = source.rows or Rows(
+            *((below.starts, below.units) if below else (self.starts, self.units))
+        )
         dense, nothing = (self.batch, self.time, self.size), (0, 0, 0)
         errors = self._new(*(dense if source.linear is None else nothing))
         moves = self._new(*(dense if below is not None else nothing))
@@ -214,9 +216,7 @@ class Layer:
             self._new(parts, *((K, size) if self._learned else (0, 0))),
         ]
 
-    def _deliver(
-        self, grads: list[Tensor], jumps: Tensor, source: Source, errors: Tensor
-    ) -> None:
+    def _deliver(self, grads: list[Tensor], jumps: Tensor, source: Source, errors: Tensor) -> None:
         weights, bias, recurrent, A, r = grads
         if source.linear is not None:
             if weights.numel():

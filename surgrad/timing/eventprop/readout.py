@@ -37,7 +37,7 @@ def kappa(h: Tensor, tau_mem: float, tau_syn: float) -> Tensor:
 def highest(order, first, last, constants, times, which, width, weights, best, at, owner):
     """Find when each potential is highest up to the end, from the first event to the last.
 
-    Args:
+    Takes:
         order: see `Kernel`.
         first, last: the samples.
         constants: τ_m, τ_s, the end.

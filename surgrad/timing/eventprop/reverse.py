@@ -21,7 +21,7 @@ def feed_forward(order, first, last, constants, times, which, width, decays, wei
                  counts, prices, to_weights, to_delays, to_times):  # fmt: skip
     """The gradients of feed-forward neurons.
 
-    Args:
+    Takes:
         order, first, last, times, which, width, decays, weights: as in `forward.feed_forward`.
         constants: τ_m, τ_s, θ, the end and the least V̇.
         out, slopes, counts: what that filled.
@@ -30,7 +30,7 @@ def feed_forward(order, first, last, constants, times, which, width, decays, wei
         to_delays: the same, empty where there are none.
         to_times: `(batch, arrivals)` by the input spike, added to.
     """
-    tau_m, tau_s, theta, until, least = constants
+    tau_m, tau_s, theta, _, least = constants
     shared = times.shape[1] == 1
     arrivals = times.shape[2]
     for b in range(first, last):
@@ -84,7 +84,7 @@ def recurrent(order, first, last, constants, times, which, width, weights, own, 
               work, heads):  # fmt: skip
     """The gradients of recurrent neurons.
 
-    Args:
+    Takes:
         order, first, last, constants, times, which, width, weights: as in `feed_forward`.
         own, delays: recurrent weights and delays, post × pre.
         out, slopes, counts: as in `feed_forward`.

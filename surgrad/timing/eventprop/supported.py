@@ -65,7 +65,7 @@ def check(net: Sequential, objective: Objective) -> None:
 
 def _check_neuron(stage: Stage) -> None:
     neuron, name = stage.neuron, f"{type(stage.neuron).__name__} of {stage.name}"
-    if not neuron.spiking:
+    if not isinstance(neuron, SpikingNeuron):
         if type(neuron) in (LI, CuBaLI):
             return
         raise refuse(name, "a read-out without an adjoint", "LI or CuBaLI", "use BPTT")
