@@ -80,6 +80,8 @@ def hindrance(net: Sequential, cells: list[Cell], batch: Batch, *, through: bool
     asked = engine.obstacle(None, torch.zeros(()))
     if asked is not None:
         return asked
+    if cells[0].like.device.type != "cpu":
+        return "chunks are for the CPU"
     if len(net.tail):
         return "there are modules behind the last neurons"
     for cell in cells:
