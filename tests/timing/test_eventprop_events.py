@@ -288,3 +288,28 @@ def test_losses_of_spike_times() -> None:
 def test_mistakes_are_refused(error, call) -> None:
     with pytest.raises(error):
         call()
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_temporal_xor_is_solved(seed: int) -> None:
+    """Two inputs, early or late, and a bias: the class is the output that spikes first."""
+    late = torch.tensor([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=F64)
+    times = torch.cat([15e-3 * late, torch.zeros(4, 1, dtype=F64)], 1)
+    labels = (late[:, 0] != late[:, 1]).long()
+    hidden, out = (
+        EventLIF(*sizes, until=60e-3, longest_rise=0.05, dtype=F64) for sizes in ((3, 10), (10, 2))
+    )
+    generator = torch.Generator().manual_seed(seed)
+    hidden.reset(3.0, 1.5, generator)
+    out.reset(1.5, 1.0, generator)
+    parameters = [*hidden.parameters(), *out.parameters()]
+    optimiser = torch.optim.Adam(parameters, 2e-2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SpikeTimeWarning)
+        for _ in range(250):
+            optimiser.zero_grad()
+            first_spike_loss(out(hidden(times)), labels, tau=2e-3).backward()
+            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimiser.step()
+        first = out(hidden(times))[..., 0]
+    assert (first.argmin(1) == labels).all() and first.isfinite().any(1).all()
