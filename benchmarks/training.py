@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks.worker import found
+from benchmarks.worker import found, pin
 from benchmarks.workloads import BATCH, SEED, SHD, Array, Data, Workload
 
 
@@ -34,6 +34,7 @@ def batches(samples: int, batch: int, epochs: int) -> Iterator[list[Array]]:
 def main(arguments: list[str]) -> int:
     """Train."""
     builder, epochs = arguments
+    pin()
     step = trainer(builder)
     for epoch, indices in enumerate(batches(SHD.batch, BATCH, int(epochs))):
         start = time.perf_counter()
