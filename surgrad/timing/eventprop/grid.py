@@ -40,7 +40,8 @@ def collect(order, first, last, lengths, spikes, potentials, reset, floor, start
         first, last: the samples.
         lengths: the valid steps of each sample.
         spikes, potentials: `(time, batch, size)`.
-        reset: what a spike adds to the potential, and the share of it that it leaves, `(2, size)`.
+        reset: what a spike adds to the potential, the share of it that it leaves, and the
+            threshold, `(3, size)`.
         floor: the least rise in a step, `(size,)`.
         starts: where each row `sample * time + step` begins.
         units, gains: the spikes.
@@ -52,12 +53,15 @@ def collect(order, first, last, lengths, spikes, potentials, reset, floor, start
             for i in range(size):
                 if spikes[n, b, i] == 0:
                     continue
-                rise = potentials[n, b, i]
+                left = 0.0
                 if n:
                     before, spiked = potentials[n - 1, b, i], spikes[n - 1, b, i]
-                    rise -= before * (1 - spiked * (1 - reset[1, i])) + spiked * reset[0, i]
+                    left = before * (1 - spiked * (1 - reset[1, i])) + spiked * reset[0, i]
                 units[at] = i
-                gains[at] = 1 / max(rise, floor[i])
+                # what a reset leaves above the threshold spikes again in the next step, whatever
+                # its slope: such a spike has no time of its own
+                rise = max(potentials[n, b, i] - left, floor[i])
+                gains[at] = 1 / rise if left < reset[2, i] else 0
                 at += 1
 
 

@@ -78,7 +78,7 @@ class Layer:
         self.units = torch.zeros(int(self.starts[-1]), dtype=torch.int32)
         self.gains = self._new(len(self.units))
         tableau = self.tableau
-        reset = self._rows(tableau.r[-1], float(not tableau.zeroed[-1]))
+        reset = self._rows(tableau.r[-1], float(not tableau.zeroed[-1]), tableau.theta)
         floor = self._rows(tableau.theta)[0] * (self.neuron.step / longest)
         arrays = (self.spikes, self.potentials, reset, floor, self.starts, self.units, self.gains)
         self._each_block(grid.collect, lambda _: _arrays(arrays))

@@ -32,12 +32,14 @@ class EventProp(Rule):
 
     The slope :math:`\dot V` is the rise of the potential in the step of the spike. A neuron that
     barely reaches its threshold has a slope near zero, and one over it is cut so that
-    :math:`\vartheta / \dot V` is at most `longest_rise`. As the time step shrinks the gradient
-    converges to that of the event-driven network with an error of order one, that of the spike
-    times themselves. `detach_reset` is about surrogate derivatives and not heeded. With
-    `max_over_time` the step of the maximum is taken as fixed. That is right where the maximum is
-    smooth; where the arrival of an inhibitory spike ends the rise, the maximum moves with that
-    spike, and this part is left out (`EventLI.maximum`, without a grid, has it).
+    :math:`\vartheta / \dot V` is at most `longest_rise`. A neuron that a reset leaves above its
+    threshold spikes again at once, an artefact of wide steps; such a spike passes nothing on.
+    As the time step shrinks the gradient converges to that of the event-driven network with an
+    error of order one, that of the spike times themselves. `detach_reset` is about surrogate
+    derivatives and not heeded. With `max_over_time` the step of the maximum is taken as fixed:
+    right where the maximum is smooth, but where the arrival of an inhibitory spike ends the rise,
+    the maximum moves with that spike, and this part is left out (`EventLI.maximum`, without a
+    grid, has it).
 
     Covered are `CuBaLIF` and `AlphaLIF` that reset, recurrent or not, with the read-outs `CuBaLI`
     (any loss of its potential) and `LI` (sums over time, the last step), or spiking outputs under
@@ -64,7 +66,7 @@ class EventProp(Rule):
     that no term for losses with jumps is needed: those are refused.
     """
 
-    longest_rise: float = 1.0
+    longest_rise: float = 0.05
 
     exact = "event"
     exact_when = (
