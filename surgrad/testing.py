@@ -18,7 +18,7 @@ from torch.func import grad, jvp, vmap
 from surgrad.learning.base import EVERYTHING, Result, Rule
 from surgrad.learning.bptt import BPTT
 from surgrad.network import Sequential
-from surgrad.neurons import LI, LIF
+from surgrad.neurons import LI, LIF, CuBaLI, CuBaLIF
 from surgrad.objectives import losses
 from surgrad.spikes import SigmoidEscape, Soft, Stochastic, Surrogate
 from surgrad.surrogates import SurrogateDerivative, fast_sigmoid
@@ -150,7 +150,7 @@ def _forward_slope(spike: Surrogate | Soft, v: Tensor) -> Tensor:
         return jvp(spike, (v,), (torch.ones_like(v),))[1]
 
 
-def check_rule(rule: Rule, *, visible: bool = False) -> None:
+def check_rule(rule: Rule, *, visible: bool = False, smooth: bool = False) -> None:
     """Check what every learning rule promises, on a small recurrent network in float64.
 
     It declares of what it is exact and what it needs; it pickles; it adds finite gradients to
@@ -161,6 +161,7 @@ def check_rule(rule: Rule, *, visible: bool = False) -> None:
     Args:
         rule: a rule of the package or your own.
         visible: whether the rule learns target spike trains, of the last layer, by chance.
+        smooth: whether it needs membranes that do not jump, behind synapses with a current.
 
     Raises:
         AssertionError: with the first claim that does not hold.
@@ -173,7 +174,8 @@ def check_rule(rule: Rule, *, visible: bool = False) -> None:
     _holds(name, declared, "exact and exact_when are declared")
     _holds(name, rule.needs <= EVERYTHING, "needs are among those that are known")
     _holds(name, pickle.loads(pickle.dumps(rule)) == rule, "it pickles")
-    truth, kept = _learn(rule, visible), _learn(rule, visible, frozen=True)
+    kind = "visible" if visible else "smooth" if smooth else "plain"
+    truth, kept = _learn(rule, kind), _learn(rule, kind, frozen=True)
     result, found = truth
     for key, gradient in found.items():
         _holds(name, gradient is not None and gradient.isfinite().all(), f"{key} has a gradient")
@@ -181,21 +183,21 @@ def check_rule(rule: Rule, *, visible: bool = False) -> None:
     _holds(name, kept[1]["0.weight"] is None, "a frozen parameter has no gradient")
     _holds(name, torch.equal(kept[1]["2.weight"], found["2.weight"]), "the others have theirs")
     _holds(name, not result.output.requires_grad, "the output has no graph")
-    _holds(name, _same(_learn(copy.deepcopy(rule), visible)[1], found), "a copy gives the same")
-    padded = _learn(rule, visible, padding=1e3)[1]
+    _holds(name, _same(_learn(copy.deepcopy(rule), kind)[1], found), "a copy gives the same")
+    padded = _learn(rule, kind, padding=1e3)[1]
     _holds(name, _same(padded, found), "what stands in the padding does not matter")
-    twice = _learn(rule, visible, times=2)[1]
+    twice = _learn(rule, kind, times=2)[1]
     if not rule.stochastic:
         doubled = {key: 2 * gradient for key, gradient in found.items()}
         _holds(name, _same(twice, doubled), "gradients add up")
-        expected, exact = _learn(BPTT(), visible)
+        expected, exact = _learn(BPTT(), kind)
         _holds(name, torch.equal(result.output, expected.output), "the output is the network's")
         if rule.exact == "surrogate" and rule.exact_when == "always":
             _holds(name, _same(found, exact), "it is back-propagation through time")
 
 
 def _learn(
-    rule: Rule, visible: bool, *, frozen: bool = False, padding: float = 0.0, times: int = 1
+    rule: Rule, kind: str, *, frozen: bool = False, padding: float = 0.0, times: int = 1
 ) -> tuple[Result, dict[str, Any]]:
     """The gradients of a small network, made anew, and what the rule reports."""
     with torch.random.fork_rng(devices=[]):
@@ -203,10 +205,14 @@ def _learn(
         spike = Surrogate(fast_sigmoid(5))
         if rule.stochastic:
             spike = Stochastic(SigmoidEscape(5), torch.Generator().manual_seed(1))
-        last = LIF(3, tau_mem=8e-3) if visible else LI(3, tau_mem=8e-3)
-        hidden = LIF(5, tau_mem=8e-3, recurrent=True)
+        visible, smooth = kind == "visible", kind == "smooth"
+        # weights for rarer input, so that slow membranes reach their threshold within 12 steps
+        rate = 5.0 if smooth else 200.0
+        read = LIF if visible else CuBaLI if smooth else LI
+        last = read(3, tau_mem=8e-3)
+        hidden = (CuBaLIF if smooth else LIF)(5, tau_mem=8e-3, recurrent=True)
         modules = (nn.Linear(4, 5), hidden, nn.Linear(5, 3), last)
-        net = Sequential(*modules, dt=1e-3, spike=spike, input_rate=200.0).double()
+        net = Sequential(*modules, dt=1e-3, spike=spike, input_rate=rate).double()
         inputs = (torch.rand(12, 6, 4) < 0.4).double()
         targets = (torch.rand(12, 6, 3) < 0.2).double() if visible else torch.arange(6) % 3
         inputs[8:, 0] = padding

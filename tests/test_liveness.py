@@ -20,7 +20,8 @@ def poisson(rate, time=200, batch=16, units=200, seed=0):
     return (torch.rand(time, batch, units, generator=generator) < rate * 1e-3).float()
 
 
-@pytest.mark.parametrize("name", SPIKING)
+# a membrane without a leak has no stationary trace
+@pytest.mark.parametrize("name", [name for name in SPIKING if name != "if"])
 def test_analytic_and_measured_traces_agree_for_poisson_input(name):
     tableau = NEURONS[name](dt=1e-3).tableau()
     analytic = mean_square_trace(tableau, 0.02)

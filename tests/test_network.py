@@ -188,3 +188,22 @@ def test_other_mistakes_are_named():
         Record("spikes")
     with pytest.raises(ShapeError, match="lengths"):
         net(spikes(), lengths=torch.tensor([3, 4]))
+
+
+def test_a_constant_input_is_connected_once_and_dropout_is_drawn_in_every_step():
+    calls = []
+
+    class Counted(nn.Linear):
+        def forward(self, input):
+            calls.append(len(input))
+            return super().forward(input)
+
+    torch.manual_seed(0)
+    net = Sequential(Counted(6, 5), nn.Dropout(0.5), LIF(5), dt=1e-3).eval()
+    once = torch.rand(3, 6)
+    held, _ = net(once.expand(20, 3, 6))
+    assert calls == [3]
+    copied, _ = net(once.expand(20, 3, 6).contiguous())
+    assert calls == [3, 60] and torch.equal(held, copied)
+    net.train()(once.expand(20, 3, 6))
+    assert calls == [3, 60, 60]

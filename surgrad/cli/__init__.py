@@ -22,8 +22,10 @@ app = App(
 _COMMANDS = {
     "train": ("train:train", "Train a network as an experiment file says."),
     "evaluate": ("evaluate:evaluate", "Score a trained network on the test or validation samples."),
+    "convert": ("convert:convert", "Turn a trained network into a spiking one."),
     "report": ("report:report", "Write the report of a run as one HTML page."),
     "validate": ("validate:validate", "Say all that is wrong with an experiment file."),
+    "compare": ("compare:compare", "Train one network by several rules and compare them."),
     "doctor": ("doctor:doctor", "Look at the installation, the data and a network's health."),
     "experiments": ("experiments:app", "List and copy the experiments that come with surgrad."),
     "data": ("data:app", "List, fetch and show data sets."),

@@ -24,6 +24,7 @@ from surgrad.events import SpikeTrain
 from surgrad.kernels.choice import why
 from surgrad.kernels.engine import obstacle
 from surgrad.neurons import SpikingNeuron
+from surgrad.timing.network import SpikeTimes
 from surgrad.training.build import Run, build, some
 from surgrad.training.schema import Experiment
 from surgrad.training.scores import on
@@ -125,6 +126,8 @@ def _examine(console: Console, experiment: Experiment) -> None:
 
 def _paths(run: Run) -> Iterator[str]:
     """Which path each layer takes through the kernels, and why."""
+    if isinstance(run.net, SpikeTimes):
+        return
     inputs = run.splits.train.inputs
     first = inputs.density() if isinstance(inputs, SpikeTrain) else 1.0
     densities = [first, *(layer.rate * run.net.dt for layer in run.health)]

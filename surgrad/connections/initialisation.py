@@ -21,6 +21,8 @@ from torch import Tensor, nn
 from surgrad.kernels.scan import rest, scan
 from surgrad.tableau import Tableau
 
+LONGEST, HORIZON = 100_000, 50
+
 
 def mean_square_trace(tableau: Tableau, inputs: Tensor | float) -> float:
     r"""The mean over units, samples and steps of the squared post-synaptic potential.
@@ -29,13 +31,15 @@ def mean_square_trace(tableau: Tableau, inputs: Tensor | float) -> float:
         tableau: the neuron that receives.
         inputs: what it receives, `(time, batch, *features)`; or the expected probability `p` of a
             spike in a step, for which the Poisson value :math:`p \sum_n ε_n^2 + p^2 (\sum_n ε_n)^2`
-            is used.
+            is used, of a neuron without a leak within 50 steps.
 
     Returns:
         the mean square for a unit weight.
     """
     if not isinstance(inputs, Tensor):
-        steps = tableau.memory()
+        steps = tableau.memory(longest=LONGEST)
+        # what never decays forgets at its next spike only
+        steps = HORIZON if steps == LONGEST else steps
         kernel = tableau.kernel(steps).reshape(steps, -1)
         square = inputs * kernel.square().sum(0) + inputs**2 * kernel.sum(0) ** 2
         return float(square.mean())

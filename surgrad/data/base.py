@@ -133,7 +133,7 @@ class Samples(Dataset):
         index = torch.as_tensor(indices, dtype=torch.long)
         inputs, targets = self.inputs, self.targets
         return Samples(
-            inputs.select(index) if isinstance(inputs, SpikeTrain) else inputs[index],
+            inputs.select(index) if isinstance(inputs, SpikeTrain) else _chosen(inputs, index),
             targets.select(index) if isinstance(targets, SpikeTrain) else targets[index],
             None if self.lengths is None else self.lengths[index],
         )
@@ -155,7 +155,16 @@ def _gather(values: Tensor | SpikeTrain, index: Tensor, time: int) -> Tensor | S
     return values[index] if values.dim() == 1 else _time_first(values, index, time)
 
 
+def _chosen(values: Tensor, index: Tensor) -> Tensor:
+    """Samples of `(samples, time, *features)`; what is constant in time keeps its one row."""
+    if values.stride(1) == 0:
+        return values[index, 0].unsqueeze(1).expand(-1, *values.shape[1:])
+    return values[index]
+
+
 def _time_first(values: Tensor, index: Tensor, time: int) -> Tensor:
+    if values.stride(1) == 0:
+        return _chosen(values, index)[:, :time].transpose(0, 1)
     return values[index, :time].transpose(0, 1).contiguous()
 
 
@@ -166,7 +175,8 @@ def _check_dense(inputs: Tensor, lengths: Tensor | None) -> None:
             got=f"shape {tuple(inputs.shape)}",
             expected="(samples, time, *features)",
         )
-    if not torch.isfinite(inputs).all():
+    # a constant current has one row in memory, however long it lasts
+    if not torch.isfinite(inputs if inputs.stride(1) else inputs[:, :1]).all():
         raise ArgumentError("dense inputs of samples", got="a value that is not finite")
     if lengths is not None and (
         lengths.shape != inputs.shape[:1] or ((lengths < 0) | (lengths > inputs.shape[1])).any()

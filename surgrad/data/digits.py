@@ -9,7 +9,7 @@ from pydantic import model_validator
 from torch import Tensor
 
 from surgrad.data.base import Info, Samples, Splits
-from surgrad.data.encoders import latency, poisson
+from surgrad.data.encoders import constant, latency, poisson
 from surgrad.data.spec import About, Count, DataSpec, NotNegative, Positive
 from surgrad.data.splits import stratified_split
 from surgrad.errors import ArgumentError
@@ -22,7 +22,7 @@ class Digits(DataSpec, frozen=True):
 
     Args:
         encoding: `latency`, one spike a pixel at `t_max (1 - x)` and none where there is no ink,
-            or `poisson`, at `max_rate x`.
+            `poisson`, at `max_rate x`, or `constant`, the ink itself in every step.
         time: the number of steps.
         dt: the width of a step in seconds.
         t_max: when the palest ink would fire, in seconds; two thirds of the sample if left out.
@@ -43,7 +43,7 @@ class Digits(DataSpec, frozen=True):
     )
 
     kind: Literal["digits"] = "digits"
-    encoding: Literal["latency", "poisson"] = "latency"
+    encoding: Literal["latency", "poisson", "constant"] = "latency"
     time: Count = 60
     dt: Positive = 1e-3
     t_max: NotNegative | None = None
@@ -80,7 +80,9 @@ class Digits(DataSpec, frozen=True):
         )
         return self.splits(parts, info)
 
-    def _encode(self, images: Tensor) -> SpikeTrain:
+    def _encode(self, images: Tensor) -> SpikeTrain | Tensor:
+        if self.encoding == "constant":
+            return constant(images.float(), time=self.time)
         if self.encoding == "latency":
             t_max = 2 * self.time // 3 * self.dt if self.t_max is None else self.t_max
             return latency(images, time=self.time, dt=self.dt, t_max=t_max)

@@ -74,8 +74,8 @@ def measure(units: int = 512, size: int = 256, rows: int = 1024, spikes: int = 1
     try:
         moved = rows * spikes * size
         return Costs(
-            _fastest(lambda: gathered((), (), flat, row, which, spikes)) / moved,
-            _fastest(lambda: scattered((), (), flat, row, which, spikes)) / moved,
+            _fastest(lambda: gathered((), flat, row, which, spikes)) / moved,
+            _fastest(lambda: scattered((), flat, row, which, spikes)) / moved,
             _fastest(lambda: torch.mm(inputs, weights, out=product)) / (rows * units * size),
         )
     finally:

@@ -32,9 +32,9 @@ class Kernel:
     """A function that Numba compiles at its first call for a neuron order, and keeps on disk.
 
     The compiled code lies beside the package or, where that folder cannot be written, in the
-    user's cache folder; where neither can, each process compiles anew. The first two arguments
-    are tuples whose lengths are constants in the compiled code: the number of state components,
-    and whether each neuron has coefficients of its own.
+    user's cache folder; where neither can, each process compiles anew. The first argument is a
+    tuple whose length is the number of state components, a constant in the compiled code; a tuple
+    behind it may be another.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -48,13 +48,14 @@ class Kernel:
         else:
             _drop_stale(Path(str(self._compiled.stats.cache_path)), function)
 
-    def __call__(self, order: tuple[int, ...], own: tuple[int, ...], *args: Any) -> None:
-        variant = len(order), len(own)
+    def __call__(self, order: tuple[int, ...], *args: Any) -> None:
+        second = len(args[0]) if args and isinstance(args[0], tuple) else 0
+        variant = len(order), second
         if variant in self._ready:
-            self._compiled(order, own, *args)
+            self._compiled(order, *args)
             return
         with self._lock, _announced(_title(self.name, *variant)):
-            self._compiled(order, own, *args)
+            self._compiled(order, *args)
             self._ready.add(variant)
 
 

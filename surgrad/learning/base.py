@@ -93,7 +93,9 @@ def evaluate(
         counts: the spikes of each spiking layer, `(batch, *features)`.
     """
     loss = objective.data(output, batch.targets, batch.lengths)
-    return loss, objective.penalty(counts, batch.valid, net.dt)
+    # networks of spike times show their weights, on which they may have penalties
+    weights = getattr(net, "weights", None)
+    return loss, objective.penalty(counts, batch.valid, net.dt, weights)
 
 
 def spiking_counts(net: Sequential, record: Record) -> list[Tensor]:

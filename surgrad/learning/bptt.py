@@ -18,7 +18,8 @@ from surgrad.objectives import Loss, Objective, as_objective
 class BPTT(Rule):
     r"""Back-propagation through time of the network with its surrogate derivative.
 
-    The network is unrolled over all steps and differentiated; memory grows as O(NT).
+    The network is unrolled over all steps and differentiated; memory grows as O(NT). Of a network
+    that is computed from spike to spike (`surgrad.timing.SpikeTimes`) the gradient is exact.
 
     Example:
         >>> from torch import nn

@@ -13,6 +13,7 @@ from surgrad.errors import ArgumentError, RuleError
 from surgrad.events import SpikeTrain
 from surgrad.learning.base import Batch
 from surgrad.learning.cells import Cell
+from surgrad.learning.chunks import Ahead, ChunkSignal
 from surgrad.learning.feedback import fixed
 from surgrad.learning.forward import Deltas, ForwardRule, Layers, Setting, Signal
 from surgrad.objectives.checks import one_of
@@ -67,6 +68,10 @@ class DECOLLE(ForwardRule):
         """See `ForwardRule.signal`."""
         return _Local(self, on)
 
+    def chunk_signal(self, on: Setting) -> ChunkSignal | None:
+        """See `ForwardRule.chunk_signal`; its regularisers act on potentials, not on spikes."""
+        return None if self.ceiling or self.floor else _Local(self, on).over
+
 
 class _Local:
     """The local errors of one batch."""
@@ -93,14 +98,27 @@ class _Local:
         for i, (cell, here) in enumerate(zip(self.on.cells[:last], at, strict=False)):
             if cell.spiking and here is not None:
                 s, slope = here.traces.state.s, here.traces.slope
-                signal = self._signal(i, n, s.flatten(1)).view(s.shape)
+                signal = self._signal(i, cast(Tensor, self.wanted)[n], s.flatten(1)).view(s.shape)
                 delta = (signal * slope + self._price(cell, here.traces.state.x)) * self.share
                 deltas[i] = delta * inside.view(-1, *(1,) * (s.dim() - 1))
         return deltas
 
-    def _signal(self, i: int, n: int, s: Tensor) -> Tensor:
-        """`Gᵀ ∂ℓ/∂y`, summed over the samples."""
-        wanted = cast(Tensor, self.wanted)[n]
+    def over(self, at: Ahead) -> list[Tensor | None]:
+        """See `ChunkSignal`."""
+        if self.wanted is None:
+            self.wanted = _targets(self.on.batch, at.error[0])
+        steps = torch.arange(at.start, at.start + at.steps).unsqueeze(1)
+        inside = (steps < self.on.batch.valid) & (steps >= self.start)
+        wanted = cast(Tensor, self.wanted)[at.start : at.start + at.steps].flatten(0, 1)
+        found: list[Tensor | None] = []
+        for i, (cell, s) in enumerate(zip(self.on.cells[:-1], at.spikes, strict=False)):
+            signal = self._signal(i, wanted, s.flatten(0, 1)).view_as(s) if cell.spiking else None
+            share = inside.unsqueeze(-1).to(s) * self.share
+            found.append(None if signal is None else signal * share)
+        return [*found, at.error[at.start : at.start + at.steps]]
+
+    def _signal(self, i: int, wanted: Tensor, s: Tensor) -> Tensor:
+        """`Gᵀ ∂ℓ/∂y`, a row for each sample."""
         if i not in self.readouts:
             shape = (wanted.shape[1], s.shape[1])
             G = fixed(shape, seed=self.rule.seed, layer=i, like=s, uniform=True)

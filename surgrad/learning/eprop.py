@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from surgrad.learning.base import Need
 from surgrad.learning.cells import Cell
+from surgrad.learning.chunks import Ahead, ChunkSignal, shifted, weights_of
 from surgrad.learning.feedback import Broadcast
 from surgrad.learning.forward import Deltas, ForwardRule, Layers, Setting, Signal, delays
 from surgrad.objectives import Objective
@@ -84,6 +86,11 @@ class EProp(ForwardRule):
         """See `ForwardRule.signal`."""
         return Broadcast(on.cells, self.feedback, self.seed)
 
+    def chunk_signal(self, on: Setting) -> ChunkSignal:
+        """See `ForwardRule.chunk_signal`."""
+        way, lags = Broadcast(on.cells, self.feedback, self.seed), self.lags(on.cells)
+        return lambda at: way.over(at, lags)
+
     def filter_of(self, on: Setting) -> Tableau | None:
         """See `ForwardRule.filter_of`."""
         last = on.cells[-1]
@@ -129,6 +136,29 @@ class OTTT(ForwardRule):
         """See `ForwardRule.lags`."""
         return delays(cells)
 
+    def chunk_signal(self, on: Setting) -> ChunkSignal | None:
+        """See `ForwardRule.chunk_signal`."""
+        cells, lags = on.cells, self.lags(on.cells)
+        if any(cell.refractory for cell in cells[1:]):
+            return None
+
+        def spatial(at: Ahead) -> list[Tensor | None]:
+            steps = [cell.response()[0] for cell in cells]
+            gains = [cell.response()[1] for cell in cells]
+            # from the last layer on, over all the steps that layers below look at
+            reached = shifted(at.error, at.start + lags[-1], at.steps + lags[0] - lags[-1])
+            found: list[Tensor | None] = [None] * len(cells)
+            for i in reversed(range(len(cells))):
+                if i + 1 < len(cells):
+                    slope = _slope(cells[i + 1], at, i + 1)
+                    weight = weights_of(cells[i + 1])
+                    ahead = reached[: len(slope)] * slope[: len(reached)]
+                    reached = (ahead * gains[i + 1] @ weight)[steps[i + 1] :]
+                found[i] = shifted(reached, 0, at.steps)
+            return found
+
+        return spatial
+
     def signal(self, on: Setting) -> Signal:
         """See `ForwardRule.signal`."""
         cells = on.cells
@@ -148,3 +178,9 @@ class OTTT(ForwardRule):
             return deltas
 
         return spatial
+
+
+def _slope(cell: Cell, at: Ahead, i: int) -> Tensor:
+    """The slopes of a layer in a chunk and the steps behind it that are at hand."""
+    v = torch.cat([at.potentials[i], *at.later[i : i + 1]])
+    return torch.ones_like(v) if cell.fire is None else cell.fire(v - cell.tableau.theta, 0)[1]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from surgrad.learning.cells import Cell
+from surgrad.learning.chunks import Ahead, shifted, weights_of
 from surgrad.learning.forward import Deltas, Here, Layers
 
 
@@ -78,6 +79,29 @@ class Broadcast:
             if here is not None and self.cells[i].spiking:
                 deltas[i] = signal * here.traces.slope
         return deltas
+
+    def over(self, at: Ahead, lags: list[int]) -> list[Tensor | None]:
+        """See `ChunkSignal`; the cells are behind one `Linear` each."""
+        last = len(self.cells) - 1
+        errors = at.filtered if self.cells[last].spiking else at.error
+        found: list[Tensor | None] = [None] * last
+        found.append(shifted(errors, at.start + lags[last], at.steps))
+        ways: Tensor | None = None
+        for i in reversed(range(last)):
+            if self.kind == "symmetric":
+                weight = weights_of(self.cells[i + 1])
+                ways = weight if ways is None else ways @ weight
+            if not self.cells[i].spiking:
+                continue
+            arriving = shifted(at.filtered, at.start + lags[i], at.steps)
+            if ways is not None:
+                found[i] = arriving @ ways
+            else:
+                flat = arriving.flatten(0, 1)
+                found[i] = self._through(i, flat, at.spikes[i].flatten(0, 1).shape).view_as(
+                    at.spikes[i]
+                )
+        return found
 
     def _through(self, i: int, error: Tensor, shape: torch.Size) -> Tensor:
         flat = error.flatten(1)

@@ -15,6 +15,7 @@ from surgrad.errors import RuleError
 from surgrad.events import SpikeTrain
 from surgrad.learning.base import Batch, Result, Rule, evaluate
 from surgrad.learning.cells import Cell, CellState, Fire, cells_of
+from surgrad.learning.chunks import Chunks, ChunkSignal, hindrance
 from surgrad.learning.errors import Errors, ErrorSource, OnlineErrors, errors_of
 from surgrad.learning.filters import Filtered, backwards
 from surgrad.learning.traces import Eligibility, Traces, add_gradient
@@ -108,6 +109,20 @@ class ForwardRule(Rule):
     def signal(self, on: Setting) -> Signal:
         """The learning signal for a batch."""
 
+    def chunk_signal(self, on: Setting) -> ChunkSignal | None:
+        """The same for whole chunks of time; None where the rule has to go step by step."""
+        return None
+
+    def path(self, net: Sequential, batch: tuple, loss: Loss | Objective) -> str:
+        """How a batch is run and why, in a sentence; the gradients are the same either way."""
+        objective, full = as_objective(loss, net.dt), Batch.of(batch, net)
+        with torch.no_grad():
+            cells = cells_of(net, self.name, lambda stage: self.fire(stage, net, full))
+            why = self._hindrance(Setting(net, cells, full, objective))
+        if why is None:
+            return f"{self.name} runs in chunks of time."
+        return f"{self.name} runs step by step: {why}."
+
     def check(self, on: Setting) -> None:
         """Raise a `RuleError` where the rule's mathematics does not hold."""
 
@@ -169,7 +184,22 @@ class ForwardRule(Rule):
             on = Setting(net, cells, full, objective)
             _check_tail(self, on)
             self.check(on)
-            return self._run(on)
+            return self._run(on) if self._hindrance(on) else self._run_chunks(on)
+
+    def _hindrance(self, on: Setting) -> str | None:
+        if self.chunk_signal(on) is None:
+            return "its signal needs the steps one by one"
+        return hindrance(on.net, on.cells, on.batch, through=self.through_spikes)
+
+    def _run_chunks(self, on: Setting) -> Result:
+        chunks = Chunks(on.net, on.cells, on.batch, through=self.through_spikes)
+        output, counts = chunks.forward()
+        errors = self.known_errors(on, output, counts, None)
+        signal = self.chunk_signal(on)
+        if signal is not None:
+            chunks.learn(signal, errors, max(self.lags(on.cells)))
+        value, penalty = self.value(on, output, counts, None)
+        return Result.of(value, output, counts, penalty)
 
     def _run(self, on: Setting) -> Result:
         taken, errors = None, None

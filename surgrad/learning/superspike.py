@@ -12,6 +12,7 @@ from torch import Tensor
 from surgrad.errors import ArgumentError, RuleError
 from surgrad.learning.base import Need
 from surgrad.learning.cells import Cell
+from surgrad.learning.chunks import ChunkSignal
 from surgrad.learning.errors import Errors, ErrorSource
 from surgrad.learning.feedback import Broadcast
 from surgrad.learning.filters import backwards, double_exponential, linear
@@ -95,6 +96,11 @@ class SuperSpike(ForwardRule):
     def signal(self, on: Setting) -> Signal:
         """See `ForwardRule.signal`."""
         return Broadcast(on.cells, self.feedback, self.seed)
+
+    def chunk_signal(self, on: Setting) -> ChunkSignal:
+        """See `ForwardRule.chunk_signal`."""
+        way, lags = Broadcast(on.cells, self.feedback, self.seed), self.lags(on.cells)
+        return lambda at: way.over(at, lags)
 
     def filter_of(self, on: Setting) -> Tableau | None:
         """See `ForwardRule.filter_of`."""

@@ -3,6 +3,7 @@
 from surgrad.neurons.adaptive import ALIF, AdLIF, SymplecticAdLIF
 from surgrad.neurons.base import Neuron, SpikingNeuron
 from surgrad.neurons.leaky import LI, LIF, AlphaLIF, CuBaLI, CuBaLIF
+from surgrad.neurons.perfect import IF, Integrator
 
 NEURONS: dict[str, type[Neuron]] = {
     "li": LI,
@@ -13,11 +14,14 @@ NEURONS: dict[str, type[Neuron]] = {
     "alif": ALIF,
     "adlif": AdLIF,
     "symplectic_adlif": SymplecticAdLIF,
+    "if": IF,
+    "integrator": Integrator,
 }
 """Every neuron by the name that experiment files use."""
 
 __all__ = [
     "ALIF",
+    "IF",
     "LI",
     "LIF",
     "NEURONS",
@@ -25,6 +29,7 @@ __all__ = [
     "AlphaLIF",
     "CuBaLI",
     "CuBaLIF",
+    "Integrator",
     "Neuron",
     "SpikingNeuron",
     "SymplecticAdLIF",

@@ -26,12 +26,14 @@ class Loss(ABC):
             own step only, so that an online rule knows its error as soon as the step is over.
         differentiable: whether it has a gradient with respect to the output.
         classifies: whether `predict` names classes.
+        of_times: whether it takes spike times in seconds and not an output in steps.
     """
 
     kind: ClassVar[str]
     additive: ClassVar[bool] = False
     differentiable: ClassVar[bool] = True
     classifies: ClassVar[bool] = False
+    of_times: ClassVar[bool] = False
 
     def __call__(
         self,

@@ -13,11 +13,14 @@ from surgrad.objectives.readouts import (
     MeanSquaredError,
     SumOverTime,
 )
+from surgrad.objectives.times import ExponentialSpikeTime, FirstSpikeTime, SpikeTimeError
 
 __all__ = [
     "LOSSES",
     "EveryStep",
+    "ExponentialSpikeTime",
     "FirstSpikeLatency",
+    "FirstSpikeTime",
     "LastStep",
     "MaxOverTime",
     "MeanOverTime",
@@ -25,11 +28,14 @@ __all__ = [
     "SpikeCount",
     "SpikeCountError",
     "SpikeRate",
+    "SpikeTimeError",
     "SumOverTime",
     "VanRossum",
     "VictorPurpura",
     "every_step",
+    "exponential_spike_time",
     "first_spike_latency",
+    "first_spike_time",
     "last_step",
     "max_over_time",
     "mean_over_time",
@@ -37,6 +43,7 @@ __all__ = [
     "spike_count",
     "spike_count_error",
     "spike_rate",
+    "spike_time_error",
     "sum_over_time",
     "van_rossum",
     "victor_purpura",
@@ -54,6 +61,9 @@ spike_rate = SpikeRate()
 first_spike_latency = FirstSpikeLatency()
 van_rossum = VanRossum()
 victor_purpura = VictorPurpura()
+first_spike_time = FirstSpikeTime()
+exponential_spike_time = ExponentialSpikeTime()
+spike_time_error = SpikeTimeError()
 
 LOSSES: dict[str, type[Loss]] = {
     loss.kind: loss
@@ -70,6 +80,9 @@ LOSSES: dict[str, type[Loss]] = {
         FirstSpikeLatency,
         VanRossum,
         VictorPurpura,
+        FirstSpikeTime,
+        ExponentialSpikeTime,
+        SpikeTimeError,
     )
 }
 """Every loss by kind."""

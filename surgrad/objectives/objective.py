@@ -16,6 +16,7 @@ from surgrad.events import SpikeTrain
 from surgrad.objectives.base import Loss
 from surgrad.objectives.losses import EveryStep, MeanOverTime
 from surgrad.objectives.regularisers import Regulariser
+from surgrad.objectives.weights import WeightRegulariser
 
 
 @dataclass(frozen=True)
@@ -87,13 +88,23 @@ class Objective:
         """The loss of the output; see `Loss.__call__`."""
         return self.loss(output, targets, lengths)
 
-    def penalty(self, counts: Sequence[Tensor], steps: Tensor, dt: float) -> Tensor:
+    def penalty(
+        self,
+        counts: Sequence[Tensor],
+        steps: Tensor,
+        dt: float,
+        weights: Sequence[Tensor] | None = None,
+    ) -> Tensor:
         """The sum of all penalties over all layers.
 
         Args:
             counts: of each spiking layer the spikes in the valid steps, `(batch, *features)`.
             steps: the number of valid steps, `(batch,)`.
             dt: the width of a step in seconds.
+            weights: onto each spiking layer, for penalties on weights.
+
+        Raises:
+            ArgumentError: if there is a penalty on weights and a rule that does not know them.
         """
         total = torch.zeros((), device=steps.device)
         for layer in counts if self.penalties else ():
@@ -104,6 +115,16 @@ class Objective:
                     expected=f"({len(steps)}, *features)",
                 )
             total = total + sum(penalty(layer, steps, dt) for penalty in self.penalties)
+        for penalty in self.penalties:
+            if isinstance(penalty, WeightRegulariser):
+                if weights is None:
+                    raise ArgumentError(
+                        f"regulariser {penalty.kind}",
+                        got="a rule that computes no gradient of weights by themselves",
+                        expected="BPTT of a network of spike times",
+                    )
+                pairs = zip(weights, counts, strict=True)
+                total = total + sum(penalty.of(*pair) for pair in pairs)
         return total
 
     def at(self, dt: float) -> Objective:

@@ -36,8 +36,14 @@ class MaxOverTime(ClassLoss):
 
     def scores(self, output: Tensor, lengths: Tensor) -> Tensor:
         """The maximum over the valid steps, `(batch, classes)`."""
-        inside = within(len(output), lengths)[:, :, None]
-        return output.masked_fill(~inside, -math.inf).max(dim=0).values
+        if bool((lengths < len(output)).any()):
+            inside = within(len(output), lengths)[:, :, None]
+            output = output.masked_fill(~inside, -math.inf)
+        with torch.no_grad():
+            # twice as fast as `output.max(dim=0)`, which walks along time for each class
+            left = torch.arange(len(output), 0, -1, device=output.device)[:, None, None]
+            held = ((output == output.amax(0)) * left.to(output.dtype)).amax(0)
+        return output.gather(0, (len(output) - held.long())[None]).squeeze(0)
 
 
 @dataclass(frozen=True)

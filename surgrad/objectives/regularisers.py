@@ -18,9 +18,11 @@ class Regulariser(ABC):
 
     Attributes:
         kind: the name in `REGULARISERS` and in experiment files.
+        of_weights: whether it is a penalty on weights, see `surgrad.objectives.weights`.
     """
 
     kind: ClassVar[str]
+    of_weights: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(self, counts: Tensor, steps: Tensor, dt: float) -> Tensor:
@@ -146,9 +148,3 @@ class SpikeCost(Regulariser):
         """See `Regulariser.__call__`."""
         spikes = counts.flatten(1).sum(0)
         return self.linear * spikes.sum() + self.square * spikes.square().mean()
-
-
-REGULARISERS: dict[str, type[Regulariser]] = {
-    regulariser.kind: regulariser for regulariser in (RateBound, SpikeCost)
-}
-"""Every regulariser by kind."""

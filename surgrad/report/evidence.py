@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,12 +17,12 @@ from surgrad.events import SpikeTrain
 from surgrad.learning.base import Batch
 from surgrad.liveness import SATURATED_NEURON
 from surgrad.network import Record, Sequential
-from surgrad.neurons import SpikingNeuron
 from surgrad.objectives import Loss, Objective, predict
 from surgrad.objectives.objective import as_objective
 from surgrad.report.contents import Array, Constants, Evidence, Example, Layer, Trace
 from surgrad.spikes import Surrogate
 from surgrad.surrogates import SurrogateDerivative
+from surgrad.timing.network import SpikeTimes
 from surgrad.training.build import Run
 from surgrad.training.scores import on
 
@@ -56,7 +57,7 @@ def collect(
     tallies = {
         index: _Tally(stage.name, stage.neuron, net.dt)
         for index, stage in enumerate(net.stages)
-        if isinstance(stage.neuron, SpikingNeuron)
+        if stage.neuron.spiking
     }
     outputs, was_training = [], net.training
     net.eval()
@@ -101,10 +102,10 @@ def examine(run: Run, out: Path) -> Evidence:
 class _Tally:
     """Counts, chunk by chunk, what would not fit at once."""
 
-    def __init__(self, name: str, neuron: SpikingNeuron, dt: float) -> None:
+    def __init__(self, name: str, neuron: Any, dt: float) -> None:
         self.name, self.dt = name, dt
         self.threshold = neuron.threshold().detach().cpu().float().flatten()
-        # a stochastic spike has no surrogate derivative
+        # a stochastic spike has no surrogate derivative, an exact one needs none
         self.row: SurrogateDerivative | None = getattr(
             neuron.spike or Surrogate(), "derivative", None
         )
@@ -203,13 +204,15 @@ def _example(
 ) -> Example:
     sample, record = _select(batch, torch.tensor([index])), Record("s", "v")
     output = net.run(sample.inputs, lengths=sample.lengths, record=record)[0]
+    if isinstance(net, SpikeTimes):
+        output = record[-1]["s"]
     time = int(sample.valid)
     hidden = [
         _trace(
             stage.name, stage.neuron, *(layer[key][:time].flatten(1).cpu() for key in ("s", "v"))
         )
         for stage, layer in zip(net.stages[:-1], record.layers, strict=False)
-        if isinstance(stage.neuron, SpikingNeuron)
+        if stage.neuron.spiking
     ]
     return Example(
         index=index,
@@ -237,7 +240,7 @@ def _thin(events: Tensor) -> Array:
     return events[:: max(1, -(-len(events) // EVENTS))].cpu().numpy().astype(np.int32)
 
 
-def _trace(name: str, neuron: SpikingNeuron, s: Tensor, v: Tensor) -> Trace:
+def _trace(name: str, neuron: Any, s: Tensor, v: Tensor) -> Trace:
     # the busiest neuron, the median one of those that fire, and the silent one closest to firing
     order = np.lexsort((v.amax(0).numpy(), s.sum(0).numpy()))[::-1]
     active = int((s.sum(0) > 0).sum())

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import shlex
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from surgrad.errors import FormatError
 from surgrad.extras import need
 from surgrad.files import atomic_write
 from surgrad.report.contents import Evidence
+
+if TYPE_CHECKING:
+    from surgrad.report.sections import Section
 
 Table = Mapping[str, Any]
 
@@ -37,7 +40,7 @@ def write_report(run_dir: Path) -> Path:
         MissingExtraError: if matplotlib or jinja2 is not installed.
     """
     need("matplotlib", extra="report")
-    jinja2 = need("jinja2", extra="report")
+    need("jinja2", extra="report")
     from surgrad.report.sections import draw
 
     run = Path(run_dir)
@@ -46,11 +49,7 @@ def write_report(run_dir: Path) -> Path:
     config = _parsed(run / "config.toml", tomllib.loads)
     summary = flat(_parsed(run / "summary.json", json.loads))
     seen = Evidence.load(run / "examples.npz") if (run / "examples.npz").is_file() else None
-    here = files("surgrad.report")
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    page = environment.from_string((here / "page.html").read_text(encoding="utf-8")).render(
+    page = render(
         name=str(config.get("name", run.name)),
         status=str(summary.get("status", "unfinished")),
         outline=outline(config),
@@ -58,13 +57,58 @@ def write_report(run_dir: Path) -> Path:
         sections=draw(summary, _epochs(run / "metrics.jsonl"), seen),
         command=f"surgrad train {shlex.quote(run.name + '/config.toml')}",
         config=(run / "config.toml").read_text(encoding="utf-8"),
-        seeds={key: value for key, value in flat(config).items() if key.endswith("seed")},
-        versions=seen.versions if seen else {"surgrad": summary.get("version", "unknown")},
-        numbers={key: value for key, value in summary.items() if not isinstance(value, list)},
-        style=(here / "page.css").read_text(encoding="utf-8"),
+        tables={
+            "Seeds": {key: value for key, value in flat(config).items() if key.endswith("seed")},
+            "Versions": seen.versions if seen else {"surgrad": summary.get("version", "unknown")},
+            "Numbers": {key: v for key, v in summary.items() if not isinstance(v, list)},
+        },
     )
     atomic_write(run / "report.html", page)
     return run / "report.html"
+
+
+def render(
+    *,
+    name: str,
+    status: str,
+    outline: str,
+    tiles: Sequence[tuple[str, str]],
+    sections: Sequence[Section],
+    command: str,
+    config: str,
+    tables: Mapping[str, Table],
+) -> str:
+    """A page as HTML.
+
+    Args:
+        name: its title.
+        status: "finished", or what else.
+        outline: a line below the title.
+        tiles: a few numbers with their names.
+        sections: headings, tables and pictures.
+        command: what makes the same again.
+        config: the experiment file.
+        tables: of names and values, by title, at the end.
+
+    Raises:
+        MissingExtraError: if jinja2 is not installed.
+    """
+    jinja2 = need("jinja2", extra="report")
+    here = files("surgrad.report")
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string((here / "page.html").read_text(encoding="utf-8")).render(
+        name=name,
+        status=status,
+        outline=outline,
+        tiles=tiles,
+        sections=sections,
+        command=command,
+        config=config,
+        tables=tables,
+        style=(here / "page.css").read_text(encoding="utf-8"),
+    )
 
 
 def flat(tree: Table, prefix: str = "") -> dict[str, Any]:

@@ -28,12 +28,14 @@ _NEURONS = (
 
 
 class Section(NamedTuple):
-    """A heading, a sentence and pictures."""
+    """A heading, a sentence, a table (its head, and rows that begin with a name) and pictures."""
 
     id: str
     title: str
     text: str
-    pictures: Sequence[Picture]
+    pictures: Sequence[Picture] = ()
+    head: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
 
 
 def draw(

@@ -14,8 +14,9 @@ from surgrad.errors import ArgumentError
 from surgrad.network import Sequential
 from surgrad.neurons import NEURONS, Neuron
 from surgrad.neurons.base import TIME_BOUNDS
+from surgrad.smoothing import Annealed
 from surgrad.spikes import Soft, SpikeFunction, Stochastic, Surrogate, SurrogateEscape
-from surgrad.training.layers import Layer, Network
+from surgrad.training.layers import SPIKES, Layer, Network
 
 Shape: TypeAlias = tuple[int, ...]
 
@@ -27,14 +28,32 @@ _DRAWN = {
 }
 
 
-def make_network(spec: Network, features: Shape, outputs: int, dt: float) -> Sequential:
-    """The network for an input of the shape `features` and a read-out of `outputs` units."""
+def make_network(
+    spec: Network, features: Shape, outputs: int, dt: float, *, chance: bool = False
+) -> Sequential:
+    """The network for an input of the shape `features` and a read-out of `outputs` units.
+
+    Args:
+        spec: what it is made of.
+        features: the shape of the input.
+        outputs: the units of the read-out.
+        dt: the width of a step in seconds.
+        chance: whether neurons must spike by chance: by the spike function of the experiment if it
+            is stochastic, else by the sigmoid escape function.
+    """
     modules: list[nn.Module] = []
     shape = features
     for index, layer in enumerate(spec.layers):
         shape = _add(modules, layer, shape, layer.size, f"network.layers[{index}]")
     _add(modules, spec.readout, shape, spec.readout.size or outputs, "network.readout")
-    return Sequential(*modules, dt=dt, spike=make_spike(spec.spike), input_rate=None)
+    return Sequential(*modules, dt=dt, spike=make_spike(spike_spec(spec, chance)), input_rate=None)
+
+
+def spike_spec(spec: Network, chance: bool) -> Any:
+    """What neurons spike by: what the experiment says, or by chance where that must be."""
+    if not chance or spec.spike.kind == "stochastic":
+        return spec.spike
+    return SPIKES["stochastic"].model_validate({})
 
 
 def make_spike(spec: Any) -> SpikeFunction:
@@ -45,6 +64,8 @@ def make_spike(spec: Any) -> SpikeFunction:
     match spec.kind:
         case "soft":
             return Soft(spec.row)
+        case "annealed":
+            return Annealed(spec.row, spec.final, harden=spec.harden)
         case "stochastic":
             escape = spec.escape
             chance = SurrogateEscape(escape.row) if hasattr(escape, "row") else escape.make()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -17,9 +19,12 @@ from surgrad.learning.base import Batch
 from surgrad.liveness import LayerHealth, diagnose, initialise
 from surgrad.network import Sequential
 from surgrad.objectives import LOSSES, Objective
-from surgrad.training.assemble import make_network
+from surgrad.training import toml
+from surgrad.training.assemble import make_network, spike_spec
+from surgrad.training.rules import RULES
 from surgrad.training.schema import Experiment
 from surgrad.training.scores import on
+from surgrad.training.timed import TimedNetwork, make_timed
 
 _TARGETS = {
     "class": "classes",
@@ -43,6 +48,7 @@ class Run:
         schedule: its learning rate, a step a batch.
         order: draws the order of the training samples.
         health: of each spiking layer, before training.
+        notes: what the experiment file does not say.
     """
 
     experiment: Experiment
@@ -54,6 +60,7 @@ class Run:
     schedule: lr_scheduler.LRScheduler
     order: torch.Generator
     health: list[LayerHealth]
+    notes: list[str] = field(default_factory=list)
 
     @property
     def batches(self) -> int:
@@ -85,13 +92,12 @@ def build(experiment: Experiment) -> Run:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(weights)
         info = splits.info
-        net = make_network(experiment.network, info.features, info.outputs, info.dt)
+        rule, objective = experiment.rule.make(), make_objective(experiment, info)
         generator = torch.Generator().manual_seed(weights)
         batch = some(splits.train, experiment.training.batch_size, generator)
-        initialise(net, batch.inputs, lengths=batch.lengths, generator=generator)
+        net = _network(experiment, info, batch, generator, chance=rule.stochastic)
         health = diagnose(net.eval(), batch.inputs, lengths=batch.lengths)
         net.to(device)
-        rule, objective = experiment.rule.make(), make_objective(experiment, info)
         # whatever does not fit together says so here, before a run begins
         rule.gradients(net, on(batch, device), objective)
         net.zero_grad()
@@ -107,7 +113,35 @@ def build(experiment: Experiment) -> Run:
         schedule=make_schedule(experiment, optimiser, batches),
         order=torch.Generator().manual_seed(order),
         health=health,
+        notes=list(_notes(experiment, rule)),
     )
+
+
+def _network(
+    experiment: Experiment, info: Info, batch: Batch, generator: torch.Generator, *, chance: bool
+) -> Any:
+    """The network, initialised; one of spike times goes where a `Sequential` goes."""
+    spec = experiment.network
+    if isinstance(spec, TimedNetwork):
+        timed = make_timed(spec, prod(info.features), info.outputs, info.dt)
+        timed.initialise(batch.inputs, generator)
+        return timed
+    net = make_network(spec, info.features, info.outputs, info.dt, chance=chance)
+    initialise(net, batch.inputs, lengths=batch.lengths, generator=generator)
+    return net
+
+
+def _notes(experiment: Experiment, rule: Rule) -> Iterator[str]:
+    network = experiment.network
+    if isinstance(network, TimedNetwork):
+        return
+    if rule.stochastic and network.spike.kind != "stochastic":
+        spike = spike_spec(network, chance=True)
+        escape = ", ".join(f"{name} = {toml.show(v)}" for name, v in spike.escape)
+        yield (
+            f"{experiment.rule.kind} needs neurons that spike by chance: these do, with "
+            f"escape = {{ {escape} }}; set network.spike for another"
+        )
 
 
 def some(samples: Samples, count: int, generator: torch.Generator) -> Batch:
@@ -146,7 +180,10 @@ def _device(experiment: Experiment) -> torch.device:
             expected="a CUDA device, there is none",
             fix='use "cpu"',
         )
-    if name == "cuda" and experiment.network.spike.kind == "stochastic":
+    chance = RULES[experiment.rule.kind].stochastic
+    network = experiment.network
+    stepped = not isinstance(network, TimedNetwork)
+    if name == "cuda" and stepped and spike_spec(network, chance).kind == "stochastic":
         raise ArgumentError(
             "training.device",
             got='"cuda" for spikes by chance, which are drawn on the processor',

@@ -233,6 +233,20 @@ ESCAPES = {
 }
 
 
+class AnnealedSpec(SpikeSpec):
+    """A soft spike whose sharpness grows from `scale` to `final` while the network is trained.
+
+    Args:
+        final: the sharpness in the last epoch.
+        harden: whether validation and test are with spikes.
+    """
+
+    kind: str = "annealed"
+    derivative: Annotated[str, name_of(TABLE)] = "sigmoid"
+    final: Positive = 50.0
+    harden: bool = True
+
+
 class StochasticSpec(Kind):
     """A spike by chance.
 
@@ -249,12 +263,13 @@ class StochasticSpec(Kind):
 SPIKES: dict[str, type[Kind]] = {
     "surrogate": _spike_of("surrogate"),
     "soft": _spike_of("soft"),
+    "annealed": AnnealedSpec,
     "stochastic": StochasticSpec,
 }
 
 
-class Network(Spec):
-    """Layers of spiking neurons and a read-out.
+class Network(Kind):
+    """Layers of spiking neurons and a read-out, advanced in time steps.
 
     Args:
         layers: the hidden layers.
@@ -263,6 +278,7 @@ class Network(Spec):
         target_rate: hertz, at which the initialisation expects hidden neurons to fire.
     """
 
+    kind: str = "steps"
     layers: Items[Annotated[Layer, OneOf(LAYERS, "cuba_lif", key="neuron")]]
     readout: Annotated[Layer, OneOf(LAYERS, "li", key="neuron")] = Field(
         default_factory=lambda: LAYERS["li"].model_validate({})

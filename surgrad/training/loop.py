@@ -15,6 +15,7 @@ from torch import nn
 from surgrad import __version__
 from surgrad.data.loader import loader
 from surgrad.errors import SurgradError
+from surgrad.smoothing import sharpen
 from surgrad.training import checkpoint, folder
 from surgrad.training.build import Run, build, streams
 from surgrad.training.checkpoint import Progress
@@ -81,6 +82,7 @@ def fit(
 
 def _epoch(run: Run, epoch: int, emit: Sink) -> dict[str, Any]:
     start = time.perf_counter()
+    sharpen(run.net, (epoch - 1) / max(run.experiment.training.epochs - 1, 1))
     trained, norm = _train(run, epoch, emit)
     found = validate(run)
     _check_finite(found.loss, f"validation loss of epoch {epoch}", run)

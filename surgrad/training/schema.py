@@ -11,13 +11,14 @@ from pydantic import Field, Strict, ValidationError, model_validator
 from surgrad.data.catalogue import DATASETS
 from surgrad.data.spec import DataSpec
 from surgrad.errors import ConfigError
-from surgrad.learning import RULES
 from surgrad.neurons import NEURONS
 from surgrad.objectives import LOSSES, REGULARISERS, losses
 from surgrad.training import toml
 from surgrad.training.layers import Count, Items, Network, Positive, Share
 from surgrad.training.problems import config_error, did_you_mean
+from surgrad.training.rules import RULES
 from surgrad.training.shipped import shipped
+from surgrad.training.timed import TimedNetwork
 from surgrad.training.unions import Kind, Made, OneOf, Spec, models_of, wrong
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
@@ -138,6 +139,7 @@ class Training(Spec):
 OF_SPIKES = (losses.SpikeCount, losses.SpikeCountError, losses.SpikeRate, losses.FirstSpikeLatency)
 """Losses that make sense of spikes only."""
 
+NETWORKS = {"steps": Network, "spike_times": TimedNetwork}
 LOSS_TABLES = models_of(LOSSES)
 REGULARISER_TABLES = models_of(REGULARISERS)
 RULE_TABLES = models_of(RULES)
@@ -162,7 +164,7 @@ class Experiment(Spec):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     data: Annotated[DataSpec, OneOf(DATASETS, "digits")]
-    network: Network
+    network: Annotated[Network | TimedNetwork, OneOf(NETWORKS, "steps")]
     loss: Annotated[Made, OneOf(LOSS_TABLES, "max_over_time")] = Field(
         default_factory=lambda: LOSS_TABLES["max_over_time"].model_validate({})
     )
@@ -181,11 +183,32 @@ class Experiment(Spec):
             fitting = ", ".join(kind for kind, other in LOSSES.items() if other.differentiable)
             got = f"{toml.show(self.loss.kind)}, which has no gradient"
             raise wrong("loss.kind", got=got, expected=f"one of {fitting}")
+        timed = isinstance(self.network, TimedNetwork)
+        if loss.of_times != timed:
+            fitting = ", ".join(kind for kind, o in LOSSES.items() if o.of_times == timed)
+            got = f"{toml.show(self.loss.kind)} for a network of kind {self.network.kind}"
+            raise wrong("loss.kind", got=got, expected=f"one of {fitting}")
+        if isinstance(self.network, TimedNetwork):
+            return self
         readout = self.network.readout.neuron
         if loss in OF_SPIKES and not NEURONS[readout].spiking:
             fitting = ", ".join(kind for kind, neuron in NEURONS.items() if neuron.spiking)
             got = f"{toml.show(readout)} under the loss {self.loss.kind}"
             raise wrong("network.readout.neuron", got=got, expected=f"one that spikes: {fitting}")
+        return self
+
+    @model_validator(mode="after")
+    def _times_fit(self) -> Self:
+        timed = isinstance(self.network, TimedNetwork)
+        if timed and self.rule.kind != "bptt":
+            got = f"{toml.show(self.rule.kind)} for a network of spike times"
+            raise wrong("rule.kind", got=got, expected="bptt, which is exact for them")
+        for index, regulariser in enumerate(self.regularisers):
+            if REGULARISERS[regulariser.kind].of_weights != timed:
+                fitting = [kind for kind, o in REGULARISERS.items() if o.of_weights == timed]
+                got = f"{toml.show(regulariser.kind)} for a network of kind {self.network.kind}"
+                at = f"regularisers[{index}].kind"
+                raise wrong(at, got=got, expected="one of " + ", ".join(fitting))
         return self
 
     def to_toml(self) -> str:
@@ -196,6 +219,9 @@ class Experiment(Spec):
 def load(source: str | Path, overrides: Sequence[tuple[str, str]] = ()) -> Experiment:
     """Read an experiment.
 
+    A table `[rules.NAME]` in the file holds entries that replace others where that is the rule:
+    `[rules.erbp]` with `optimiser.lr = 1e-3`. What `overrides` say goes before it.
+
     Args:
         source: a TOML file, or the name of an experiment that comes with the package.
         overrides: paths and values that replace those of the file, `("training.epochs", "3")`.
@@ -205,9 +231,32 @@ def load(source: str | Path, overrides: Sequence[tuple[str, str]] = ()) -> Exper
     """
     path = find(source)
     table = toml.read(path)
+    special = table.pop("rules", {})
+    _apply(overrides, table)
+    if special:
+        toml.merge(table, _of_rule(special, table, str(source)))
+        _apply(overrides, table)
+    return from_table(table, str(source))
+
+
+def _apply(overrides: Sequence[tuple[str, str]], table: dict[str, Any]) -> None:
     for place, value in overrides:
         toml.override(table, place, toml.value_of(value))
-    return from_table(table, str(source))
+
+
+def _of_rule(special: Any, table: dict[str, Any], source: str) -> dict[str, Any]:
+    """The part of `[rules]` that is about the rule of an experiment."""
+    named = special if isinstance(special, dict) else {"": special}
+    for name, part in named.items():
+        if name not in RULES or not isinstance(part, dict):
+            raise ConfigError(
+                f"{source}: rules.{name}",
+                got=toml.show(part) if name in RULES else "an unknown rule",
+                expected="a table of entries that replace others under this rule",
+                fix=did_you_mean(name, RULES),
+            )
+    rule = table.get("rule")
+    return named.get(rule.get("kind", "bptt") if isinstance(rule, dict) else "bptt", {})
 
 
 def from_table(table: dict[str, Any], source: str = "the experiment") -> Experiment:

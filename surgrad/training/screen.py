@@ -61,6 +61,8 @@ class Screen:
         run = event.run
         self._epochs, self._batches = run.experiment.training.epochs, run.batches
         self.console.print(describe(run))
+        for note in run.notes:
+            self.console.print(note)
         for health in run.health:
             if health.verdict != "ok":
                 self.console.print(f"warning: {health.advice}", style="yellow")

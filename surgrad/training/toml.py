@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import json
 import re
@@ -96,6 +97,22 @@ def override(table: Table, path: str, value: Any) -> None:
                 got=f"a path through {place}",
                 expected=f"a table, {place} is {show(node)}",
             )
+
+
+def merge(table: Table, other: Mapping[str, Any]) -> None:
+    """Put the entries of another table into one, table by table, in place.
+
+    Example:
+        >>> table = {"training": {"epochs": 3, "batch_size": 10}}
+        >>> merge(table, {"training": {"epochs": 5}})
+        >>> table
+        {'training': {'epochs': 5, 'batch_size': 10}}
+    """
+    for key, value in other.items():
+        if isinstance(value, Mapping) and isinstance(table.get(key), dict):
+            merge(table[key], value)
+        else:
+            table[key] = copy.deepcopy(value)
 
 
 def _index(items: list[Any], key: str, path: str, place: str) -> int:

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 import pytest
 
-from surgrad.learning import BPTT, RULES
+from surgrad.learning import BPTT
 from surgrad.testing import check_rule
+from surgrad.training.rules import RULES
 
 
 @pytest.mark.parametrize("name", list(RULES))
 def test_every_rule_passes_the_battery(name):
-    check_rule(RULES[name](), visible=name == "likelihood")
+    check_rule(RULES[name](), visible=name == "likelihood", smooth=name == "eventprop")
 
 
 @dataclass(frozen=True)

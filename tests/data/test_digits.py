@@ -59,3 +59,14 @@ def test_the_window_scales_with_the_sample():
 def test_wrong_options(wrong):
     with pytest.raises(ValidationError):
         Digits(**wrong)
+
+
+def test_a_constant_current_is_the_ink_in_every_step():
+    coded = Digits(encoding="constant", time=5).load()
+    dense, labels = coded.test[3]
+    assert dense.shape == (5, 1, 64) and coded.info.features == (64,) and len(labels) == 1
+    assert torch.equal(dense, dense[:1].expand(5, 1, 64)) and 0 < dense.mean() < dense.max() <= 1
+    # one row in memory, however long it lasts
+    assert coded.train.inputs.stride(1) == 0
+    once = Digits(encoding="constant", time=1).load().test[3][0]
+    assert torch.equal(dense[0], once[0])

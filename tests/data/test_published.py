@@ -116,6 +116,17 @@ def test_a_limit_takes_the_first_training_samples(tmp_path: Path) -> None:
     assert len(few.test) == 10
 
 
+def test_pixels_as_a_constant_current(tmp_path: Path) -> None:
+    images(tmp_path)
+    splits = MNIST(root=tmp_path, encoding="constant", time=3).load()
+    assert splits.info.features == (28, 28) and splits.info.time == 3
+    latency = spikes(MNIST(root=tmp_path).load().test)
+    dense, _ = splits.test.__getitems__(list(range(10)))
+    assert dense.shape == (3, 10, 28, 28) and torch.equal(dense[0], dense[2])
+    # whatever is not black fires in the other code
+    assert torch.equal(dense[0] > 0, latency.counts() > 0)
+
+
 def test_other_codes_of_images(tmp_path: Path) -> None:
     images(tmp_path)
     log = MNIST(root=tmp_path, encoding="log_latency").load().test

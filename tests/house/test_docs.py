@@ -121,7 +121,7 @@ def test_every_neuron_has_its_row(page: str) -> None:
 
 
 def test_every_rule_has_its_row() -> None:
-    from surgrad.learning import RULES
+    from surgrad.training.rules import RULES
 
     text = (DOCS / "choose" / "rule.md").read_text()
     of = {

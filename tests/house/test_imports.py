@@ -21,7 +21,7 @@ ORDER = (
     ("report",),
     ("interop",),
     ("training",),
-    ("conversion", "plasticity", "timing"),
+    ("conversion", "plasticity", "smoothing", "timing"),
     ("learning", "liveness"),
     ("network",),
     ("connections",),

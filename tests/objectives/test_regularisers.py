@@ -90,6 +90,8 @@ def test_registry() -> None:
     assert {kind: row.kind for kind, row in REGULARISERS.items()} == {
         "rate_bound": "rate_bound",
         "spike_cost": "spike_cost",
+        "weight_sum": "weight_sum",
+        "wake": "wake",
     }
 
 

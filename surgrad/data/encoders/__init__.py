@@ -4,6 +4,7 @@ Every encoder is a function to a `SpikeTrain`; what is random takes a `torch.Gen
 """
 
 from surgrad.data.encoders.cochlea import Ear, cochlea
+from surgrad.data.encoders.constant import constant
 from surgrad.data.encoders.delta import delta, level_crossing, on_off
 from surgrad.data.encoders.latency import at_times, latency, log_latency
 from surgrad.data.encoders.poisson import poisson, poisson_steps, regular
@@ -13,6 +14,7 @@ __all__ = [
     "Ear",
     "at_times",
     "cochlea",
+    "constant",
     "delta",
     "latency",
     "level_crossing",

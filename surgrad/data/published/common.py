@@ -57,17 +57,18 @@ def shuffled(indices: Tensor, seed: int) -> Tensor:
 def describe(
     spec: DataSpec,
     *,
-    spikes: SpikeTrain,
+    spikes: SpikeTrain | Tensor,
     dt: float,
     labels: tuple[str, ...],
     target: Target = "class",
     note: str = "",
 ) -> Info:
-    """What a data set is, from its spikes and its entry in the catalogue."""
+    """What a data set is, from its inputs and its entry in the catalogue."""
+    sparse = isinstance(spikes, SpikeTrain)
     return Info(
         name=spec.kind,
-        features=spikes.features,
-        time=spikes.time,
+        features=spikes.features if sparse else tuple(spikes.shape[2:]),
+        time=spikes.time if sparse else spikes.shape[1],
         dt=dt,
         classes=len(labels),
         labels=labels,

@@ -10,7 +10,7 @@ from pydantic import model_validator
 from torch import Tensor
 
 from surgrad.data.base import Samples, Splits
-from surgrad.data.encoders import latency, log_latency, poisson
+from surgrad.data.encoders import constant, latency, log_latency, poisson
 from surgrad.data.published.common import describe, find_any, validation
 from surgrad.data.readers.idx import read_labelled_images
 from surgrad.data.spec import About, Count, DataSpec, NotNegative, Positive
@@ -25,7 +25,8 @@ class Images(DataSpec, frozen=True):
 
     Args:
         encoding: `latency`, one spike a pixel at `t_max (1 - x)` and none where it is black;
-            `log_latency`, at `tau log(x / (x - theta))`; or `poisson`, at the rate `max_rate x`.
+            `log_latency`, at `tau log(x / (x - theta))`; `poisson`, at the rate `max_rate x`; or
+            `constant`, the pixel itself in every step, as a current.
         time: the number of steps.
         dt: the width of a step in seconds.
         t_max: when the darkest pixel that fires would fire, in seconds; after two thirds of the
@@ -38,7 +39,7 @@ class Images(DataSpec, frozen=True):
 
     LABELS: ClassVar[tuple[str, ...]]
 
-    encoding: Literal["latency", "log_latency", "poisson"] = "latency"
+    encoding: Literal["latency", "log_latency", "poisson", "constant"] = "latency"
     time: Count = 100
     dt: Positive = 1e-3
     t_max: NotNegative | None = None
@@ -68,7 +69,7 @@ class Images(DataSpec, frozen=True):
         info = describe(self, spikes=spikes, dt=self.dt, labels=self.LABELS)
         return self.splits((samples, check, test), info)
 
-    def _whole(self, part: str, generator: torch.Generator) -> tuple[SpikeTrain, Tensor]:
+    def _whole(self, part: str, generator: torch.Generator) -> tuple[SpikeTrain | Tensor, Tensor]:
         pixels, labels = self._read(part)
         return self._encode(pixels, generator), labels
 
@@ -82,7 +83,9 @@ class Images(DataSpec, frozen=True):
         pixels, marks = read_labelled_images(images, labels, len(self.LABELS))
         return pixels, torch.from_numpy(marks)
 
-    def _encode(self, pixels: np.ndarray, generator: torch.Generator) -> SpikeTrain:
+    def _encode(self, pixels: np.ndarray, generator: torch.Generator) -> SpikeTrain | Tensor:
+        if self.encoding == "constant":
+            return constant(torch.from_numpy(pixels).float() / 255, time=self.time)
         pieces = []
         for start in range(0, len(pixels), PIECE):
             x = torch.from_numpy(pixels[start : start + PIECE]).float() / 255

@@ -157,7 +157,8 @@ def back(order, own, work, error_row, base, t, sample, n0, sizes, flags, curve, 
 @inlined
 def settle(work, first, t0, count, sample, n0, sizes, sources, events, s0, final, grads, valid):
     """What the δ of a tile is worth to the connections."""
-    _, _, size, width, delay = sizes[:5]
+    size, delay = sizes[2], sizes[4]
+    width = sizes[3]
     if grads[5].size:
         pass_round(work, first, t0, count, sample, sizes, events, s0, grads[5])
     if delay == 0 and final[2].size and t0 + count == valid:
@@ -225,8 +226,9 @@ def backward(order, own, first, last, work, sizes, flags, curve, P, kept, events
                              t, sample, n0, sizes, flags, curve, P, kept, recurrent, initial,
                              arriving, grads)  # fmt: skip
                 if recurrent[2] == ALL:
-                    multiply(work, behind + LATER * width, stride, together, work,
-                             behind + DELTA * width, stride, width, recurrent[1], width)  # fmt: skip
+                    later, delta = behind + LATER * width, behind + DELTA * width
+                    multiply(work, later, stride, together, work, delta, stride, width,
+                             recurrent[1], width)  # fmt: skip
             for i in range(together):
                 sample, n0 = (head + i) // pieces, ((head + i) % pieces) * width
                 count = min(end, lengths[sample]) - t0

@@ -141,7 +141,7 @@ def forward(
         final: x, s, i and hold.
     """
     K = len(order)
-    steps, samples, size, width, delay, _, _, spiking, tile = sizes
+    steps, samples, size, width, delay, _, _, _, tile = sizes
     starts, stops = sinks[:2]
     x0, s0, i0, hold0 = initial
     pieces, base = size // width, tile * width

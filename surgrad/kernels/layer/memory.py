@@ -17,9 +17,9 @@ BLOCK = 64
 # numbers in a tile, which stays in the cache beside a block of weights, and most of its steps
 TILE, LONGEST_TILE = 32768, 128
 
-# rows of the adjoint's work space behind a sample's tile of errors: h, the spikes before, what comes
-# to ∂ℓ/∂s from later, δ, the step's error, the refractory; behind them K rows each of the adjoint
-# (`STATE`), of it behind the reset, with the step's error, and of the state before
+# rows of the adjoint's work space behind a sample's tile of errors: h, the spikes before, what
+# comes to ∂ℓ/∂s from later, δ, the step's error, the refractory; behind them K rows each of the
+# adjoint (`STATE`), of it behind the reset, with the step's error, and of the state before
 SLOPE, PAST, LATER, DELTA, ERROR, CLOSED, STATE = range(7)
 
 _NOTHING = {t: np.empty(0, t) for t in (np.float32, np.int32, np.int64)}

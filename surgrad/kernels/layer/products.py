@@ -61,7 +61,7 @@ def active(potentials: Tensor, P: Tensor, curve: list[float]) -> float:
 
 
 def onto_itself(recurrent: Tensor | None, curve: list[float]) -> tuple[np.ndarray, np.ndarray, int]:
-    """The recurrent weights as rows by sender and, in blocks, by receiver, and how they are used."""
+    """The recurrent weights by sender and, in blocks, by receiver, and how they are used."""
     if recurrent is None:
         return flat(None), flat(None), NONE
     if int(curve[0]) in FINITE:

@@ -8,7 +8,7 @@ from surgrad.kernels.layer.weights import gather, scatter
 
 
 @Kernel
-def gathered(order, own, rows, row, units, spikes):
+def gathered(order, rows, row, units, spikes):
     """Sum the rows of each `spikes` units."""
     for first in range(0, units.size, spikes):
         clear(row, 0, row.size)
@@ -16,7 +16,7 @@ def gathered(order, own, rows, row, units, spikes):
 
 
 @Kernel
-def scattered(order, own, rows, row, units, spikes):
+def scattered(order, rows, row, units, spikes):
     """Add a row to the rows of each `spikes` units."""
     for first in range(0, units.size, spikes):
         scatter(rows, 0, row.size, units, first, first + spikes, row, 0)

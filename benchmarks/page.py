@@ -1,0 +1,140 @@
+"""The tables of a page of the documentation, written anew from a file of results."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from benchmarks.results import Row, Run
+from benchmarks.table import CELLS, HEADINGS, number, ordered, speed
+from surgrad.errors import FormatError
+
+BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
+LENGTH = re.compile(r"^(W\d) T=(\d+)$")
+
+
+def rewrite(text: str, runs: list[Run]) -> str:
+    """A page with the tables between its marks replaced.
+
+    Raises:
+        FormatError: if the page has no marks.
+    """
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise FormatError("page", got="no marks", expected=f"{BEGIN} and {END}")
+    return f"{before}{BEGIN}\n\n{body(runs)}\n\n{END}{after}"
+
+
+def body(runs: list[Run]) -> str:
+    """All tables."""
+    parts = [*_provenance(runs)]
+    single = [run for run in runs if run.kind == "time" and not LENGTH.match(run.workload)]
+    if single:
+        parts += ["## In short", _summary(single), _explained()]
+    for run in single:
+        parts += [f"## {run.workload}: {run.title}{_threads(run)}", _table(run)]
+    growing = [run for run in runs if run.kind == "time" and LENGTH.match(run.workload)]
+    if growing:
+        text = "Milliseconds of a step of W1 over the number of steps."
+        parts += ["## Time over the length", text, _matrix(growing, lambda row: row.median)]
+    held = [run for run in runs if run.kind == "memory"]
+    if held:
+        text = (
+            "W6: megabytes by which the first training step of a fresh process raises the "
+            "high-water mark of its resident memory. The input lies in memory before."
+        )
+        parts += ["## Memory", text, _matrix(held, lambda row: row.growth)]
+    trained = [run for run in runs if run.kind == "epochs"]
+    for run in trained:
+        parts += [f"## {run.title}{_threads(run)}", _table(run)]
+    return "\n\n".join(parts)
+
+
+def _threads(run: Run) -> str:
+    return "" if run.threads == 1 else f" ({run.threads} threads)"
+
+
+def _provenance(runs: list[Run]) -> Iterator[str]:
+    versions: dict[str, str] = {}
+    for run in runs:
+        for row in run.rows:
+            versions |= row.versions
+    machines = {(run.machine["processor"], run.machine["cores"]) for run in runs}
+    days = sorted({run.day for run in runs})
+    for name, cores in sorted(machines):
+        yield (
+            f"Measured on {cores} cores of {name}, {' and '.join(days)}, commit "
+            f"{', '.join(sorted({run.commit for run in runs}))}; "
+            + ", ".join(f"{k} {v}" for k, v in sorted(versions.items()) if v != "none")
+            + "."
+        )
+
+
+def _summary(runs: list[Run]) -> str:
+    heading = (
+        "workload", "threads", "surgrad, ms", "fastest peer", "times", "fastest PyTorch peer",
+        "times", "dense product", "times",
+    )  # fmt: skip
+    rows = []
+    for run in runs:
+        own = run.row("surgrad")
+        if own is None or not own.ranked:
+            continue
+        cells = [run.workload, str(run.threads), number(own.median)]
+        others = (run.fastest(), run.fastest("PyTorch"), run.row("dense product"))
+        for place, other in enumerate(others):
+            named = "" if other is None or not other.wall else number(other.median) + " ms"
+            if place < 2 and other is not None:
+                named = f"{other.contender}, {named}"
+            cells += [named, speed(other, own) if named else ""]
+        rows.append(cells)
+    return markdown(heading, rows)
+
+
+def _explained() -> str:
+    return "“Times” is how many times longer the other takes than surgrad."
+
+
+def _table(run: Run) -> str:
+    text = markdown(HEADINGS[run.kind], (CELLS[run.kind](run, row) for row in ordered(run)))
+    left = [f"{row.contender}: {row.why}" for row in run.rows if row.status in ("wrong", "failed")]
+    return "\n\n".join([text, *(f"Not timed: {line}." for line in left)])
+
+
+def _matrix(runs: list[Run], value) -> str:
+    """Contenders down, numbers of steps across, a row for each workload."""
+    works: dict[str, dict[int, Run]] = {}
+    for run in runs:
+        found = LENGTH.match(run.workload)
+        if found:
+            works.setdefault(found[1], {})[int(found[2])] = run
+    lengths = sorted({length for work in works.values() for length in work})
+    rows = []
+    for name, work in works.items():
+        contenders = dict.fromkeys(row.contender for run in work.values() for row in run.rows)
+        for contender in contenders:
+            cells = [_cell(work.get(length), contender, value) for length in lengths]
+            if any(cells):
+                rows.append([name, contender, *cells])
+    return markdown(("workload", "contender", *(f"T = {n}" for n in lengths)), rows)
+
+
+def _cell(run: Run | None, contender: str, value) -> str:
+    row: Row | None = None if run is None else run.row(contender)
+    if row is None or not (row.wall or row.growth is not None):
+        return ""
+    return number(value(row))
+
+
+def markdown(heading: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table."""
+    heading = list(heading)
+    lines = [heading, ["---"] * len(heading), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def write(results: list[Run], page: Path) -> str:
+    """What the page should say."""
+    return rewrite(page.read_text(encoding="utf-8"), results)

@@ -1,0 +1,19 @@
+"""EventProp: the exact gradient of networks whose spikes are events in time."""
+
+from __future__ import annotations
+
+from surgrad.timing.eventprop.modules import EventLI, EventLIF, first_spike_loss, train_distance
+from surgrad.timing.eventprop.readout import Readout
+from surgrad.timing.eventprop.rule import EventProp
+from surgrad.timing.eventprop.simulate import Neurons, spike_times
+
+__all__ = [
+    "EventLI",
+    "EventLIF",
+    "EventProp",
+    "Neurons",
+    "Readout",
+    "first_spike_loss",
+    "spike_times",
+    "train_distance",
+]

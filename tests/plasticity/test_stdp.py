@@ -1,0 +1,245 @@
+"""STDP against its analytic window, sums over all pairs, and a task that needs a reward."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from surgrad.errors import ArgumentError, RuleError
+from surgrad.events import SpikeTrain
+from surgrad.network import Sequential
+from surgrad.neurons import LI, LIF
+from surgrad.objectives import losses, predict
+from surgrad.plasticity import RSTDP, STDP
+from surgrad.plasticity.pairs import Amplitudes, Decays, sums
+from surgrad.spikes import SigmoidEscape, Stochastic
+
+DT = 1e-3
+# every neuron repeats its input: one spike in, one spike out in the next step
+RELAY = {"threshold": 0.5, "reset": "zero", "tau_mem": 1.01e-4}
+
+
+def relay(delay=1):
+    """Input 0 drives the only neuron, the weight of input 1 is too small to matter."""
+    net = Sequential(nn.Linear(2, 1, bias=False), LIF(1, delay=delay, **RELAY), dt=DT)
+    with torch.no_grad():
+        net[0].weight.copy_(torch.tensor([[1.0, 0.01]]))
+    return net
+
+
+def change(rule, spikes, net=None):
+    net = net or relay()
+    dense = torch.zeros(200, 1, 2)
+    for unit, step in spikes:
+        dense[step, 0, unit] = 1
+    rule.gradients(net, (dense, torch.tensor([0])), losses.spike_count)
+    return -net[0].weight.grad[0, 1].item()
+
+
+@pytest.mark.parametrize("delay", [0, 1])
+def test_the_window_is_the_analytic_one(delay):
+    rule = STDP(a_plus=0.3, a_minus=0.2, tau_plus=17e-3, tau_minus=34e-3)
+    for lag in range(-60, 61):
+        # the neuron fires at 100
+        found = change(rule, [(0, 100 - delay), (1, 100 - lag)], relay(delay))
+        expected = 0.3 * math.exp(-lag * DT / 17e-3) if lag > 0 else 0.0
+        if lag < 0:
+            expected = -0.2 * math.exp(lag * DT / 34e-3)
+        if lag == 0:
+            expected = 0.3 if delay == 0 else 0.0
+        assert found == pytest.approx(expected, rel=1e-5, abs=1e-9), lag
+
+
+def test_a_triplet_adds_its_slow_trace():
+    rule = STDP(a_plus=0.1, a_minus=0.0, a_plus_triplet=0.5, tau_minus_slow=50e-3)
+    # the neuron fires at 80 and 100, the synapse between them at 90
+    found = change(rule, [(0, 79), (1, 90), (0, 99)])
+    expected = math.exp(-10e-3 / 20e-3) * (0.1 + 0.5 * math.exp(-20e-3 / 50e-3))
+    assert found == pytest.approx(expected, rel=1e-5)
+    rule = STDP(a_plus=0.0, a_minus=0.1, a_minus_triplet=0.5, tau_plus_slow=50e-3)
+    # the synapse fires at 70 and 90, the neuron between them at 80
+    found = change(rule, [(1, 70), (0, 79), (1, 90)])
+    expected = -math.exp(-10e-3 / 20e-3) * (0.1 + 0.5 * math.exp(-20e-3 / 50e-3))
+    assert found == pytest.approx(expected, rel=1e-5)
+
+
+def over_all_pairs(pre, post, gains, amplitudes, decays, nearest):
+    """The definition, spike by spike, in float64."""
+    (steps, batch, M), N = pre.shape, post.shape[2]
+    up, down = torch.zeros(N, M, dtype=torch.float64), torch.zeros(N, M, dtype=torch.float64)
+
+    def trace(train, b, unit, n, decay):
+        before = [m for m in range(n) if train[m, b, unit]]
+        return sum(decay ** (n - m) for m in (before[-1:] if nearest else before))
+
+    for b, n, i, j in itertools.product(range(batch), range(steps), range(N), range(M)):
+        gain = float(gains[b, n])
+        if post[n, b, i]:
+            slow = trace(post, b, i, n, decays.post_slow)
+            size = amplitudes.up + amplitudes.up_triplet * slow
+            up[i, j] += gain * size * trace(pre, b, j, n, decays.pre)
+        if pre[n, b, j]:
+            slow = trace(pre, b, j, n, decays.pre_slow)
+            size = amplitudes.down + amplitudes.down_triplet * slow
+            down[i, j] += gain * size * trace(post, b, i, n, decays.post)
+    return up.float(), down.float()
+
+
+@pytest.mark.parametrize("nearest", [False, True])
+def test_sums_are_those_over_all_pairs_and_triplets(nearest):
+    torch.manual_seed(0)
+    pre, post = (torch.rand(30, 3, 4) < 0.2).float(), (torch.rand(30, 3, 5) < 0.2).float()
+    gains = torch.randn(3, 30)
+    given = Amplitudes(0.7, 0.4, 0.3, 0.9), Decays(0.9, 0.8, 0.95, 0.7)
+    trains = SpikeTrain.from_dense(pre), SpikeTrain.from_dense(post)
+    found = sums(*trains, gains, *given, nearest=nearest)
+    for one, other in zip(found, over_all_pairs(pre, post, gains, *given, nearest), strict=True):
+        assert other.abs().min() > 0
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+def random_net(recurrent=False, **options):
+    torch.manual_seed(1)
+    lif = LIF(6, tau_mem=8e-3, recurrent=recurrent, **options)
+    net = Sequential(nn.Linear(4, 6, bias=False), lif, nn.Linear(6, 3), LI(3), dt=DT)
+    with torch.no_grad():
+        net[0].weight.uniform_(0.2, 0.8)
+    return net, (torch.rand(60, 5, 4) < 0.2).float(), torch.tensor([0, 1, 2, 0, 1])
+
+
+def stepped(rule, **options):
+    net, x, y = random_net(**options)
+    before = net[0].weight.detach().clone()
+    optimiser = torch.optim.SGD([net[0].weight], 1.0)
+    rule.gradients(net, (x, y), losses.max_over_time)
+    optimiser.step()
+    return before, net[0].weight.detach(), net
+
+
+def test_soft_bounds_scale_with_the_distance_and_hard_ones_cut():
+    before, plain, _ = stepped(STDP(a_plus=0.01, a_minus=0.0))
+    _, soft, _ = stepped(STDP(a_plus=0.01, a_minus=0.0, bounds="soft", w_max=2.0))
+    expected = (plain - before) * (2.0 - before)
+    torch.testing.assert_close(soft - before, expected, rtol=1e-4, atol=1e-6)
+    _, down, _ = stepped(STDP(a_plus=0.0, a_minus=0.01))
+    _, soft, _ = stepped(STDP(a_plus=0.0, a_minus=0.01, bounds="soft", w_min=0.1))
+    expected = (down - before) * (before - 0.1)
+    torch.testing.assert_close(soft - before, expected, rtol=1e-4, atol=1e-6)
+    _, hard, _ = stepped(STDP(a_plus=3.0, a_minus=0.0, bounds="hard", w_max=0.9))
+    assert hard.max() == pytest.approx(0.9) and (plain > before).any()
+    _, low, _ = stepped(STDP(a_plus=0.0, a_minus=3.0, bounds="hard", w_min=0.1))
+    assert low.min() == pytest.approx(0.1)
+
+
+def test_normalisation_and_scaling():
+    _, after, _ = stepped(STDP(norm=2.5, bounds="hard"))
+    torch.testing.assert_close(after.sum(1), torch.full((6,), 2.5))
+    before, after, _ = stepped(STDP(a_plus=0.0, a_minus=0.0, target_rate=50.0, scaling=1e-3))
+    _, x, _ = random_net()
+    with torch.no_grad():
+        fresh, _, _ = random_net()
+        rates = fresh[1](fresh[0](x))[0].sum((0, 1)) / (60 * 5 * DT)
+    torch.testing.assert_close(after, before * (1 + 1e-3 * (50.0 - rates))[:, None])
+
+
+def test_recurrent_weights_learn_too_and_frozen_ones_do_not():
+    _, _, net = stepped(STDP(), recurrent=True)
+    assert net[1].recurrent.weight.grad.abs().max() > 0
+    net, x, y = random_net()
+    net[0].weight.requires_grad_(False)
+    STDP().gradients(net, (x, y), losses.max_over_time)
+    assert net[0].weight.grad is None
+
+
+def test_the_read_out_has_the_gradient_of_its_loss():
+    net, x, y = random_net()
+    STDP().gradients(net, (x, y), losses.max_over_time)
+    found = net[2].weight.grad.clone()
+    net.zero_grad()
+    losses.max_over_time(net(x)[0], y).backward()
+    torch.testing.assert_close(found, net[2].weight.grad)
+
+
+def test_an_eligibility_fades_until_the_reward():
+    net, x, y = random_net()
+    out = net(x)[0]
+    right = (predict(losses.max_over_time, out) == y).float() * 2 - 1
+    options = {"a_plus": 0.1, "a_minus": 0.05, "baseline": "none", "tau_e": 50e-3}
+    RSTDP(**options, delay=0.1).gradients(net, (x, y), losses.max_over_time)
+    found = net[0].weight.grad.clone()
+    # the same with a trace a synapse, step by step
+    spikes = net[1](net[0](x))[0].detach()
+    total = torch.zeros(6, 4)
+    for b in range(5):
+        e, r, o = torch.zeros(6, 4), torch.zeros(4), torch.zeros(6)
+        for n in range(60):
+            r, o = r * math.exp(-1 / 20), o * math.exp(-1 / 20)
+            e = e * math.exp(-1 / 50)
+            e = e + 0.1 * spikes[n, b][:, None] * r - 0.05 * o[:, None] * x[n, b]
+            r, o = r + x[n, b], o + spikes[n, b]
+        total += right[b] * e * math.exp(-100 / 50)
+    torch.testing.assert_close(found, -total / 5, rtol=1e-4, atol=1e-6)
+
+
+def learned(rule, seed):
+    """Eight patterns, two actions, a reward 200 ms after the pattern; the last accuracy."""
+    draw = torch.Generator().manual_seed(seed)
+    patterns = (torch.rand(100, 8, 100, generator=draw) < 0.02).float()
+    right = torch.arange(8) % 2
+    neurons = LIF(2, tau_mem=10e-3, recurrent=True)
+    spike = Stochastic(SigmoidEscape(20.0), draw)
+    net = Sequential(nn.Linear(100, 2, bias=False), neurons, dt=DT, spike=spike)
+    with torch.no_grad():
+        weight = torch.rand(2, 100, generator=draw)
+        net[0].weight.copy_(6.0 * weight / weight.sum(1, keepdim=True))
+        # the action that is taken suppresses the other
+        neurons.recurrent.weight.copy_(-2.0 * (1 - torch.eye(2)))
+    neurons.recurrent.weight.requires_grad_(False)
+    optimiser = torch.optim.SGD([net[0].weight], 1.0)
+    shown = torch.arange(8).repeat(4)
+    hits = []
+    for _ in range(40):
+        optimiser.zero_grad()
+        batch = patterns[:, shown], right[shown]
+        result = rule.gradients(net, batch, losses.spike_count)
+        optimiser.step()
+        hits.append((predict(losses.spike_count, result.output) == right[shown]).float().mean())
+    return float(torch.stack(hits[-10:]).mean())
+
+
+def test_a_delayed_reward_is_learned_with_it_and_not_without():
+    bounded = {"bounds": "hard", "w_max": 0.3, "norm": 6.0}
+    with_reward = [learned(RSTDP(a_plus=0.1, a_minus=0.0, delay=0.2, **bounded), s) for s in (0, 1)]
+    without = [learned(STDP(a_plus=0.03, a_minus=0.01, **bounded), s) for s in (0, 1, 2)]
+    assert min(with_reward) > 0.95
+    assert sum(without) / 3 < 0.7
+
+
+@pytest.mark.parametrize(
+    ("make", "named"),
+    [
+        (lambda: STDP(tau_plus=0.0), "tau_plus"),
+        (lambda: STDP(pairing="some"), "pairing"),
+        (lambda: STDP(bounds="firm"), "bounds"),
+        (lambda: STDP(w_min=1.0), "w_min"),
+        (lambda: RSTDP(delay=-1.0), "delay"),
+        (lambda: RSTDP(reward="love"), "reward"),
+    ],
+)
+def test_wrong_options_are_named(make, named):
+    with pytest.raises(ArgumentError, match=named):
+        make()
+
+
+def test_what_it_cannot_do_is_said():
+    net, x, y = random_net()
+    with pytest.raises(RuleError, match="input of hidden 1"):
+        STDP().gradients(net, (x * 0.5, y), losses.max_over_time)
+    convolution = Sequential(nn.Conv2d(1, 2, 3), LIF(), nn.Flatten(), nn.Linear(8, 2), LI(), dt=DT)
+    images = (torch.rand(10, 2, 1, 4, 4) < 0.5).float()
+    with pytest.raises(RuleError, match=r"Conv2d.*expected one nn\.Linear"):
+        STDP().gradients(convolution, (images, torch.tensor([0, 1])), losses.max_over_time)
