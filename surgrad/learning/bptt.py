@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from surgrad.errors import ArgumentError
+from surgrad.errors import ArgumentError, RuleError
 from surgrad.learning.base import EVERYTHING, Batch, Need, Result, Rule, evaluate, spiking_counts
+from surgrad.learning.windows import (
+    LONG,
+    best_window,
+    checkpointed,
+    repeatable,
+    run_window,
+    windows,
+)
 from surgrad.network import Record, Sequential, State
 from surgrad.objectives import Loss, Objective, as_objective
 
@@ -18,8 +27,21 @@ from surgrad.objectives import Loss, Objective, as_objective
 class BPTT(Rule):
     r"""Back-propagation through time of the network with its surrogate derivative.
 
-    The network is unrolled over all steps and differentiated; memory grows as O(NT). Of a network
+    The network is unrolled over all steps and differentiated, whose memory grows as O(NT). A
+    checkpointed sequence keeps the states at the start of each window and computes its steps again
+    on the way back: the same gradient, memory that grows as O(N √T), and the time of one more
+    forward pass. (The network's output and a dense input are kept whole.) Of a network
     that is computed from spike to spike (`surgrad.timing.SpikeTimes`) the gradient is exact.
+
+    Args:
+        checkpoint: the steps of a window, or "auto": none up to 500 steps, and beyond them the
+            window that needs the least memory, if the network can be run twice with the same
+            result; or "never".
+
+    Raises:
+        ArgumentError: if `checkpoint` is none of these.
+        RuleError: if a window is given, and the network has stochastic neurons or layers with
+            running statistics in training.
 
     Example:
         >>> from torch import nn
@@ -31,8 +53,10 @@ class BPTT(Rule):
         >>> all(p.grad is not None for p in net.parameters())
         True
 
-    References: Neftci, Mostafa & Zenke 2019, section III.
+    References: Neftci, Mostafa & Zenke 2019, section III; Chen et al. 2016 for the windows.
     """
+
+    checkpoint: int | Literal["auto", "never"] = "auto"
 
     exact = "surrogate"
     exact_when = "always"
@@ -42,12 +66,36 @@ class BPTT(Rule):
         """See `Rule.needs`."""
         return EVERYTHING
 
+    def __post_init__(self) -> None:
+        if self.checkpoint not in ("auto", "never"):
+            _positive("checkpoint of BPTT", self.checkpoint, 'a number of steps, "auto" or "never"')
+
+    def _window(self, net: Sequential, time: int) -> int | None:
+        """The steps of a window, or None where all steps are kept."""
+        if self.checkpoint == "never" or (self.checkpoint == "auto" and time <= LONG):
+            return None
+        if self.checkpoint == "auto":
+            return best_window(net, time) if repeatable(net) else None
+        if not repeatable(net):
+            raise RuleError(
+                "checkpoint of BPTT",
+                got="a network that does not give the same result twice",
+                expected="one without stochastic neurons, and without running statistics while "
+                "it trains",
+                fix='write checkpoint = "never"',
+            )
+        return int(self.checkpoint)
+
     def gradients(self, net: Sequential, batch: tuple, loss: Loss | Objective) -> Result:
         """See `Rule.gradients`."""
         objective, full = as_objective(loss, net.dt), Batch.of(batch, net)
-        record = Record("counts")
-        output, _ = net.run(full.inputs, lengths=full.lengths, record=record)
-        counts = spiking_counts(net, record)
+        window = self._window(net, full.time)
+        if window is None:
+            record = Record("counts")
+            output, _ = net.run(full.inputs, lengths=full.lengths, record=record)
+            counts = spiking_counts(net, record)
+        else:
+            output, counts = checkpointed(net, full, window)
         value, penalty = evaluate(net, full, objective, output, counts)
         (value + penalty).backward()
         return Result.of(value, output, counts, penalty)
@@ -82,10 +130,7 @@ class TruncatedBPTT(Rule):
         return EVERYTHING
 
     def __post_init__(self) -> None:
-        if self.window < 1:
-            raise ArgumentError(
-                "window of TruncatedBPTT", got=self.window, expected="1 or more steps"
-            )
+        _positive("window of TruncatedBPTT", self.window, "1 or more steps")
 
     def gradients(self, net: Sequential, batch: tuple, loss: Loss | Objective) -> Result:
         """See `Rule.gradients`."""
@@ -93,9 +138,9 @@ class TruncatedBPTT(Rule):
         buffers = [buffer.clone() for buffer in net.buffers()]
         random = torch.get_rng_state()
         with torch.no_grad():
-            windows = list(self._windows(net, full))
-        output = torch.cat([piece for piece, _ in windows]).requires_grad_()
-        layers = zip(*(counts for _, counts in windows), strict=True)
+            seen = list(self._windows(net, full))
+        output = torch.cat([piece for piece, _ in seen]).requires_grad_()
+        layers = zip(*(counts for _, counts in seen), strict=True)
         counts = [torch.stack(layer).sum(0).requires_grad_() for layer in layers]
         value, penalty = evaluate(net, full, objective, output, counts)
         (value + penalty).backward()
@@ -117,13 +162,15 @@ class TruncatedBPTT(Rule):
     def _windows(self, net: Sequential, batch: Batch) -> Iterator[tuple[Tensor, list[Tensor]]]:
         """The output and the spike counts of one window after the other."""
         state: State | None = None
-        for start in range(0, batch.time, self.window):
-            piece = batch.inputs[start : start + self.window]
-            left = None if batch.lengths is None else (batch.lengths - start).clamp(0, len(piece))
-            record = Record("counts")
-            output, state = net.run(piece, state, lengths=left, record=record)
+        for piece, left in windows(batch, self.window):
+            output, counts, state = run_window(net, piece, state, left)
             state = tuple(layer.detach() for layer in state)
-            yield output, spiking_counts(net, record)
+            yield output, counts
+
+
+def _positive(name: str, value: object, expected: str) -> None:
+    if not isinstance(value, int) or value < 1:
+        raise ArgumentError(name, got=repr(value), expected=expected)
 
 
 def _gradient(tensor: Tensor) -> Tensor:

@@ -255,9 +255,7 @@ def _backward(ctx, grads):
     needed = [need[1] or need[7], need[5], need[6], need[8], need[0], begun]
     needed.append(ctx.by_step)
     wanted = (SPIKES, POTENTIALS, COUNTS, CARRIER, X, S, I)
-    errors = [
-        potentials.new_empty(0) if grads[i] is None else dense(grads[i]) for i in wanted
-    ]
+    errors = [potentials.new_empty(0) if grads[i] is None else dense(grads[i]) for i in wanted]
     current, weights, bias, recurrent, P, x, s, i = adjoint(
         *given,
         [potentials, spikes, states, drives],
