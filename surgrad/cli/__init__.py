@@ -26,6 +26,7 @@ _COMMANDS = {
     "report": ("report:report", "Write the report of a run as one HTML page."),
     "validate": ("validate:validate", "Say all that is wrong with an experiment file."),
     "compare": ("compare:compare", "Train one network by several rules and compare them."),
+    "audit": ("audit:audit", "Say how far each rule's gradient is from ones to be trusted."),
     "doctor": ("doctor:doctor", "Look at the installation, the data and a network's health."),
     "experiments": ("experiments:app", "List and copy the experiments that come with surgrad."),
     "data": ("data:app", "List, fetch and show data sets."),

@@ -11,16 +11,18 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, jvp, vmap
 
+from surgrad.connections import weighted
 from surgrad.errors import ArgumentError
 from surgrad.kernels.scan import NeuronState, rest
 from surgrad.learning.base import Batch, Need, Result, Rule, evaluate
 from surgrad.learning.cells import like_weights
+from surgrad.learning.eprop import EProp
 from surgrad.learning.errors import ErrorSource, OnlineErrors, errors_of
 from surgrad.learning.forward import frames, inside
 from surgrad.learning.reach import reach
 from surgrad.learning.traces import add_gradient
 from surgrad.network import Sequential, Stage, each_step
-from surgrad.neurons import Neuron
+from surgrad.neurons import Neuron, SpikingNeuron
 from surgrad.objectives import Loss, Objective, as_objective
 
 Pieces = tuple[Tensor, ...]
@@ -44,8 +46,13 @@ class RTRL(Rule):
     With an additive loss and no penalties there is one pass; else a first pass computes the errors.
     Random modules (dropout) must draw the same in both.
 
+    Where one layer without recurrent weights feeds a read-out, or nothing, a weight reaches its own
+    neuron only and `P` collapses to the eligibility traces of `EProp`: O(N) numbers if the reset is
+    detached. These are carried then, in the two passes of `EProp`, with the same result.
+
     Args:
         chunk: how many parameters are carried at a time within a step.
+        collapse: whether to carry traces where `P` collapses; else it is carried whole.
 
     Example:
         >>> from surgrad.neurons import LI, LIF
@@ -60,6 +67,7 @@ class RTRL(Rule):
     """
 
     chunk: int = 256
+    collapse: bool = True
 
     exact = "surrogate"
     exact_when = "always"
@@ -79,6 +87,8 @@ class RTRL(Rule):
 
     def gradients(self, net: Sequential, batch: tuple, loss: Loss | Objective) -> Result:
         """See `Rule.gradients`."""
+        if self.collapse and collapses(net):
+            return EProp().gradients(net, batch, loss)
         objective, full = as_objective(loss, net.dt), Batch.of(batch, net)
         with torch.no_grad(), warnings.catch_warnings():
             # PyTorch's forward mode uses what PyTorch deprecates
@@ -115,6 +125,7 @@ class SnAp(RTRL):
 
     Args:
         chunk: as in `RTRL`.
+        collapse: as in `RTRL`.
         order: the steps, 1 or more.
 
     References: Menick et al. 2021, sections 3.1 and 3.2.
@@ -132,6 +143,15 @@ class SnAp(RTRL):
     def mask(self, stage: Stage) -> Tensor | None:
         """See `RTRL.mask`."""
         return reach(stage, self.order)
+
+
+def collapses(net: Sequential) -> bool:
+    """Whether a weight reaches no neuron but its own, and from there at most a read-out."""
+    first, *rest = net.stages
+    spiking = isinstance(first.neuron, SpikingNeuron) and first.neuron.recurrent is None
+    read_out = len(rest) == 1 and not rest[0].neuron.spiking and not len(net.tail)
+    plain = all(isinstance(weighted(s.connection), nn.Linear) for s in net.stages)
+    return spiking and plain and (read_out or not rest)
 
 
 class _Unit(nn.Module):

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from surgrad.errors import ConfigError, RuleError
-from surgrad.learning import RULES
 from surgrad.studies import probe
 from surgrad.training import folder
 from surgrad.training.loop import DivergedError, fit
 from surgrad.training.problems import did_you_mean
+from surgrad.training.rules import RULES
 from surgrad.training.schema import Experiment, load
 from surgrad.training.sinks import Sink
 from surgrad.training.summary import Summary

@@ -6,6 +6,7 @@ from torch import nn
 
 from surgrad.errors import ArgumentError
 from surgrad.learning import BPTT, RTRL, EProp, SnAp
+from surgrad.learning.rtrl import collapses
 from surgrad.neurons import ALIF, LIF, AdLIF, CuBaLIF
 from surgrad.objectives import Objective, RateBound, losses
 from tests.learning.nets import assert_equal, batch, cosine, gradients, network
@@ -93,3 +94,26 @@ def test_mistakes_are_named():
         RTRL(chunk=0)
     with pytest.raises(ArgumentError, match="order"):
         SnAp(order=0)
+
+
+@pytest.mark.parametrize("rule", [RTRL, SnAp])
+@pytest.mark.parametrize("objective", [PRICED, losses.every_step], ids=["priced", "every_step"])
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [(CuBaLIF, {"learn": (*LEARN, "tau_syn"), "refractory": 2e-3}), (ALIF, {"reset": "zero"})],
+    ids=["CuBaLIF", "ALIF"],
+)
+@pytest.mark.parametrize("detach", [True, False])
+def test_the_sensitivity_of_one_forward_layer_collapses(kind, options, detach, objective, rule):
+    net = network(kind, hidden=1, detach_reset=detach, **options)
+    assert collapses(net)
+    _, whole = gradients(rule(collapse=False), net, batch(), objective)
+    _, traces = gradients(rule(), net, batch(), objective)
+    assert_equal(traces, whole)
+
+
+def test_it_does_not_where_there_is_more_than_one_way():
+    assert not collapses(network(LIF, hidden=1, recurrent=True))
+    assert not collapses(network(LIF, hidden=2))
+    assert not collapses(network(LIF, tail=(nn.Linear(3, 3),)))
+    assert collapses(network(LIF, read=None, hidden=1))
