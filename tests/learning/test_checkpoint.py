@@ -111,7 +111,8 @@ SCRIPT = """
     net = Sequential(nn.Linear(20, 256), CuBaLIF(256), nn.Linear(256, 4), LI(4), dt=1e-3)
     def run(time):
         spikes = SpikeTrain.from_dense((torch.rand(time, 64, 20) < 0.02).float())
-        BPTT(checkpoint={how}).gradients(net, (spikes, torch.zeros(64).long()), losses.sum_over_time)
+        given = spikes, torch.zeros(64).long()
+        BPTT(checkpoint={how}).gradients(net, given, losses.sum_over_time)
     peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     run(50)
     before = peak()
