@@ -80,7 +80,9 @@ class _FirstSpike(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *grads: Tensor
+    ) -> tuple[Tensor | None, Tensor | None, None]:
         scaled, index, rows, out, causal, slope = ctx.saved_tensors
         dynamics: Dynamics = ctx.dynamics
         cost = (grads[0].double() * dynamics.tau).where(causal > 0, 0.0)

@@ -250,7 +250,9 @@ class _SpikeTimes(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *grads: Tensor
+    ) -> tuple[Tensor | None, ...]:
         run: _Run = ctx.run
         prices = grads[0].double().where(run.out.isfinite(), 0.0)
         if bool(((run.slopes < run.neurons.least) & (prices != 0)).any()):
