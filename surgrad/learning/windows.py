@@ -17,6 +17,8 @@ from surgrad.spikes import Stochastic
 
 # steps above which a sequence is long
 LONG = 500
+# steps of the shortest window that is worth being set up
+SHORTEST = 128
 # what a step leaves behind for the adjoint, in numbers a neuron: a potential and some events
 KEPT = 1.3
 # layers that look at all samples and steps at once
@@ -59,7 +61,7 @@ def best_window(net: Sequential, time: int) -> int:
     step: the sum is least, and grows as the root of time, at the root of their ratio times time.
     """
     order = max(neuron.tableau().order for neuron in net.neurons)
-    return max(1, round(math.sqrt(time * (order + 3) / KEPT)))
+    return max(SHORTEST, round(math.sqrt(time * (order + 3) / KEPT)))
 
 
 def checkpointed(net: Sequential, batch: Batch, width: int) -> tuple[Tensor, list[Tensor]]:

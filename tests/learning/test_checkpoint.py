@@ -100,7 +100,8 @@ def test_a_window_that_cannot_be_repeated_is_refused():
 
 def test_the_window_grows_as_the_root_of_time():
     net = network()
-    assert best_window(net, 4 * 1600) == pytest.approx(2 * best_window(net, 1600), abs=1)
+    assert best_window(net, 40_000) == pytest.approx(2 * best_window(net, 10_000), abs=1)
+    assert best_window(net, 600) == 128
 
 
 SCRIPT = """
