@@ -216,19 +216,28 @@ def _soften(
     directions: int,
 ) -> Soften:
     smooth = with_spike(net, Soft(row)).eval()
+    for neuron in smooth.neurons:
+        # a gradient that leaves the reset out is no derivative of the network
+        if isinstance(neuron, SpikingNeuron):
+            neuron.detach_reset = False
     truth = gradients(BPTT(), smooth, batch, objective)
     whole = torch.cat(list(truth.values()))
     return Soften(
         scale=row.scale,
         norm=float(whole.norm()),
-        error=_disagreement(smooth, batch, objective, whole, directions),
+        error=_disagreement(smooth, batch, objective, whole, directions, row.scale),
         angles={kind: angles(gradient, truth) for kind, gradient in found.items()},
     )
 
 
 @torch.no_grad()
 def _disagreement(
-    net: Sequential, batch: Batch, objective: Objective, gradient: torch.Tensor, directions: int
+    net: Sequential,
+    batch: Batch,
+    objective: Objective,
+    gradient: torch.Tensor,
+    directions: int,
+    scale: float,
 ) -> float:
     """Between derivatives along random directions and central differences of fourth order."""
     parameters = [p for stage in net.stages for p in _trained(stage)] + [
@@ -236,7 +245,7 @@ def _disagreement(
     ]
     start = torch.cat([p.flatten().double() for p in parameters])
     generator = torch.Generator().manual_seed(1)
-    step, worst = 1e-5, 0.0
+    step, worst = 1e-4 / scale, 0.0
     typical = float(gradient.norm()) / math.sqrt(len(gradient)) or 1.0
 
     def loss(at: torch.Tensor) -> float:

@@ -24,7 +24,8 @@ _TABLE = (
 )
 _SOFT = (
     "Every spike is replaced by a smooth one, forward and backward; its gradient is the derivative "
-    "of what that network computes, and central differences along random directions agree with it. "
+    "of what that network computes, resets included; how far central differences along random "
+    "directions disagree with it stands in the table below. "
     "As the soft spike sharpens, the smooth network becomes the spiking one, and its gradient "
     "vanishes almost everywhere and is huge elsewhere. The curves are the cosines of each rule's "
     "gradient, in the spiking network, to that derivative."
