@@ -36,7 +36,9 @@ class DECOLLE(ForwardRule):
         loss: of the local read-outs in each step: "smooth_l1" to the one-hot label (or to
             target values), or "cross_entropy" of the label.
         burn_in: seconds at the start of a sample without local errors.
-        amplitude: a factor on `G`, whose entries are uniform in :math:`\pm 1/\sqrt{N}`.
+        amplitude: a factor on `G`, whose entries are uniform in :math:`\pm 1/\sqrt{N}`. Where one
+            neuron in a hundred fires in a step, 10 makes `y` as large as the targets; with 1 the
+            errors are met by firing more.
         ceiling: strength of the first regulariser, the mean of :math:`\lfloor v + 0.01 \rfloor_+`.
         floor: of the second, :math:`\lfloor 0.1 - \langle \sigma(v) \rangle \rfloor_+`, which keeps
             a layer awake.
@@ -51,7 +53,7 @@ class DECOLLE(ForwardRule):
 
     loss: Literal["smooth_l1", "cross_entropy"] = "smooth_l1"
     burn_in: float = 0.0
-    amplitude: float = 1.0
+    amplitude: float = 10.0
     ceiling: float = 0.0
     floor: float = 0.0
     seed: int = 0
