@@ -135,7 +135,7 @@ class ExponentialSpikeTime(_TimeScores):
     Example:
         >>> times = torch.tensor([[[0.0, 1e-3]]])
         >>> ExponentialSpikeTime(tau=1e-3)(times, torch.tensor([0]))
-        tensor(0.1647)
+        tensor(0.1650)
 
     References: H. Mostafa, IEEE TNNLS 29 (2018), eq. 16.
     """

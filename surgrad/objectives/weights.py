@@ -78,7 +78,7 @@ class Wake(WeightRegulariser):
         >>> import torch
         >>> weight = torch.ones(2, 3, requires_grad=True)
         >>> Wake(strength=0.1, share=0.5).of(weight, torch.tensor([[1.0, 0.0]])).backward()
-        >>> weight.grad[:, 0]
+        >>> weight.grad[:, 0] + 0.0
         tensor([ 0.0000, -0.0500])
 
     References: after J. Göltz et al., Nature Machine Intelligence 3 (2021), methods, where the
