@@ -166,7 +166,7 @@ def adjoint(
         those of current, weights, bias, recurrent, P, x0, s0, i0, empty where not needed.
     """
     from surgrad.kernels.layer.backward import backward
-    from surgrad.kernels.layer.products import ALL, GROUP, onto_itself, upwards
+    from surgrad.kernels.layer.products import ALL, GROUP, mode_of, onto_itself, upwards
 
     sizes = Shape(*shape)
     output, membrane, counts, carrier, *final = errors
@@ -178,7 +178,8 @@ def adjoint(
     every = (1 << sizes.order) - 1
     full = needed[4] or bool(sizes.zeroed & ~sizes.detached & every)
     later = recurrent is not None or final[1].numel() > 0 or sizes.detached & every != every
-    round_ = onto_itself(recurrent, curve)
+    mode = mode_of(kept[0], P, curve)
+    round_ = onto_itself(recurrent, mode)
     group = GROUP if round_[2] == ALL else 1
     numbers = sizes.sizes(width, group)
     arguments = (
@@ -193,7 +194,7 @@ def adjoint(
         (flat(x0), flat(s0), flat(hold0)),
         valid_steps(lengths, sizes),
         (*strided(output), *strided(membrane), flat(counts),
-         *upwards(carrier, upward, kept[0], P, curve)),
+         *upwards(carrier, upward, mode)),
         tuple(flat(t) for t in final),
     )  # fmt: skip
 

@@ -38,14 +38,18 @@ class Upwards(NamedTuple):
     mode: int
 
 
-def upwards(
-    carrier: Tensor, weights: Tensor | None, potentials: Tensor, P: Tensor, curve: list[float]
-) -> Upwards:
-    """Choose how `Wᵀ δ` is computed: for all neurons, or for those with a slope."""
+def mode_of(potentials: Tensor, P: Tensor, curve: list[float]) -> int:
+    """Whether the spikes' gradient is wanted of all neurons, or only of those with a slope."""
+    few = int(curve[0]) in FINITE and active(potentials, P, curve) < SPARSE
+    return ACTIVE if few else ALL
+
+
+def upwards(carrier: Tensor, weights: Tensor | None, mode: int) -> Upwards:
+    """The gradient that comes from the next layer, and the weights for the mode."""
     if carrier.numel() == 0 or weights is None:
         return Upwards(flat(None), flat(None), 0, 0, NONE)
     current, sizes = flat(by_sample(carrier)), (carrier.shape[2], weights.shape[0])
-    if int(curve[0]) in FINITE and active(potentials, P, curve) < SPARSE:
+    if mode == ACTIVE:
         return Upwards(current, flat(rows_per_input(weights)), *sizes, ACTIVE)
     return Upwards(current, in_blocks(weights), *sizes, ALL)
 
@@ -60,10 +64,10 @@ def active(potentials: Tensor, P: Tensor, curve: list[float]) -> float:
     return float(((seen - theta).abs() <= half).float().mean())
 
 
-def onto_itself(recurrent: Tensor | None, curve: list[float]) -> tuple[np.ndarray, np.ndarray, int]:
+def onto_itself(recurrent: Tensor | None, mode: int) -> tuple[np.ndarray, np.ndarray, int]:
     """The recurrent weights by sender and, in blocks, by receiver, and how they are used."""
     if recurrent is None:
         return flat(None), flat(None), NONE
-    if int(curve[0]) in FINITE:
+    if mode == ACTIVE:
         return flat(rows_per_input(recurrent)), flat(None), ACTIVE
     return flat(None), in_blocks(square(recurrent)), ALL
