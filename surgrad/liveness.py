@@ -73,7 +73,7 @@ def initialise(
         )
     with torch.no_grad():
         for stage in net.stages:
-            tableau = stage.neuron.tableau()
+            tableau = stage.neuron.linearised()
             mean_square = mean_square_trace(tableau, _before_weights(stage.connection, values))
             set_weights(stage, mean_square, generator=generator)
             output = stage.neuron.run(each_step(stage.connection, values), lengths=lengths).output

@@ -134,7 +134,7 @@ class Sequential(nn.Module):
     def _wake(self, rate: float) -> None:
         for stage in self.stages:
             probability = min(rate * stage.neuron.step, 1.0)
-            set_weights(stage, mean_square_trace(stage.neuron.tableau(), probability))
+            set_weights(stage, mean_square_trace(stage.neuron.linearised(), probability))
 
     def __getitem__(self, index: int) -> nn.Module:
         return list(self.children())[index]

@@ -60,7 +60,7 @@ def best_window(net: Sequential, time: int) -> int:
     States cost `order + 3` numbers a neuron for each window, and a window's steps `KEPT` for each
     step: the sum is least, and grows as the root of time, at the root of their ratio times time.
     """
-    order = max(neuron.tableau().order for neuron in net.neurons)
+    order = max(neuron.linearised().order for neuron in net.neurons)
     return max(SHORTEST, round(math.sqrt(time * (order + 3) / KEPT)))
 
 

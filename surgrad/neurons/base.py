@@ -135,6 +135,10 @@ class Neuron(nn.Module):
         """The neuron as a linear system and a threshold, differentiable in its parameters."""
         raise NotImplementedError
 
+    def linearised(self) -> Tableau:
+        """The neuron at rest as a linear system, from which its weights are initialised."""
+        return self.tableau()
+
     def _linear(self, A: tuple[tuple[Entry, ...], ...], b: tuple[Entry, ...]) -> Tableau:
         """A tableau whose membrane potential is the last component, without spikes."""
         still = (False,) * len(b)
