@@ -13,6 +13,7 @@ from surgrad.data.published import Published
 from surgrad.data.randman import Randman
 from surgrad.data.random_patterns import RandomPatterns
 from surgrad.data.spec import DataSpec
+from surgrad.data.store_recall import StoreRecall
 from surgrad.data.temporal_xor import TemporalXOR
 from surgrad.data.yin_yang import YinYang
 
@@ -23,6 +24,7 @@ AnyData: TypeAlias = Annotated[
     | TemporalXOR
     | RandomPatterns
     | PreciseSpikes
+    | StoreRecall
     | MackeyGlass
     | Published,
     Field(discriminator="kind"),

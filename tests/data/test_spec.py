@@ -18,9 +18,14 @@ OURS = (
     "temporal_xor",
     "random_patterns",
     "precise_spikes",
+    "store_recall",
     "mackey_glass",
 )
-SMALL = {"randman": {"samples": 20, "classes": 2}, "mackey_glass": {"samples": 4, "time": 30}}
+SMALL = {
+    "store_recall": {"train": 10},
+    "randman": {"samples": 20, "classes": 2},
+    "mackey_glass": {"samples": 4, "time": 30},
+}
 
 
 @pytest.mark.parametrize("kind", OURS)
