@@ -46,6 +46,8 @@ def test_loads_what_its_info_says(kind):
         assert (*x.shape[:1], *x.shape[2:]) == (info.time, *info.features)
         if info.target == "class":
             assert int(part.targets.max()) < info.classes == info.outputs
+        elif info.target == "step_class":
+            assert y.shape == x.shape[:2] and int(part.targets.max()) < info.classes
         else:
             assert (info.classes, y.shape[0], y.shape[2]) == (None, info.time, info.outputs)
 
