@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from surgrad.errors import ShapeError
+from surgrad.errors import RuleError, ShapeError
 from surgrad.events import SpikeTrain
 from surgrad.network import Record, Sequential
 from surgrad.objectives import Loss, Objective
@@ -127,6 +127,20 @@ class Rule(ABC):
         "weight transport": the forward weights on the way back.
         """
         return frozenset()
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """What the rule has to remember from batch to batch; most remember nothing."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Go on from what `state_dict` gave."""
+        if state:
+            raise RuleError(
+                f"state of {type(self).__name__}",
+                got=f"entries {', '.join(state)}",
+                expected="nothing: this rule remembers nothing from batch to batch",
+                fix="take the rule that saved it",
+            )
 
     @abstractmethod
     def gradients(self, net: Sequential, batch: tuple, loss: Loss | Objective) -> Result:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from surgrad.errors import ArgumentError, RuleError
 from surgrad.learning.base import Need
 from surgrad.learning.cells import Cell
 from surgrad.learning.chunks import Ahead, ChunkSignal, shifted, weights_of
-from surgrad.learning.feedback import Broadcast
+from surgrad.learning.feedback import Broadcast, Follower, matrix
 from surgrad.learning.forward import Deltas, ForwardRule, Layers, Setting, Signal, delays
 from surgrad.objectives import Objective
 from surgrad.objectives.checks import one_of
@@ -38,12 +40,16 @@ class EProp(ForwardRule):
     Args:
         feedback: "symmetric" (`B` is the transposed read-out; through the product of the weights in
             between for layers further down, without their slopes, so that the alignment is weak
-            there) or "random".
+            there), "random", or "adaptive": random at first, and for the layer in front of the
+            read-out `B` goes along with the read-out's updates, see `Follower`. Then a rule belongs
+            to one network, and `state_dict` is part of its checkpoint.
         kappa: "readout" filters the eligibility with the read-out's own dynamics, "none" does not.
         online: one pass, with a filtered trace for each synapse, where the loss is additive and
             there are no penalties. Else two passes with errors that are filtered backwards: the
             same gradient, one trace a presynaptic unit and the errors of all steps in memory.
         seed: of random feedback.
+        decay: of adaptive feedback, in an update: what the optimiser takes off the read-out
+            (`lr · weight_decay` of AdamW and SGD). More would need to know the read-out's weights.
 
     Example:
         >>> import torch
@@ -61,10 +67,12 @@ class EProp(ForwardRule):
     read-out, where theirs is an exponential.
     """
 
-    feedback: Literal["symmetric", "random"] = "symmetric"
+    feedback: Literal["symmetric", "random", "adaptive"] = "symmetric"
     kappa: Literal["readout", "none"] = "readout"
     online: bool = False
     seed: int = 0
+    decay: float = 0.0
+    follower: Follower = field(default_factory=Follower, init=False, repr=False, compare=False)
 
     through_spikes = True
     exact = "surrogate"
@@ -74,8 +82,10 @@ class EProp(ForwardRule):
     )
 
     def __post_init__(self) -> None:
-        one_of(self, "feedback", "symmetric", "random")
+        one_of(self, "feedback", "symmetric", "random", "adaptive")
         one_of(self, "kappa", "readout", "none")
+        if not 0 <= self.decay < 1:
+            raise ArgumentError("decay of EProp", got=self.decay, expected="in [0, 1)")
 
     @property
     def needs(self) -> frozenset[Need]:
@@ -84,12 +94,38 @@ class EProp(ForwardRule):
 
     def signal(self, on: Setting) -> Signal:
         """See `ForwardRule.signal`."""
-        return Broadcast(on.cells, self.feedback, self.seed)
+        return self._way(on.cells)
 
     def chunk_signal(self, on: Setting) -> ChunkSignal:
         """See `ForwardRule.chunk_signal`."""
-        way, lags = Broadcast(on.cells, self.feedback, self.seed), self.lags(on.cells)
+        way, lags = self._way(on.cells), self.lags(on.cells)
         return lambda at: way.over(at, lags)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """See `Rule.state_dict`."""
+        return self.follower.state_dict()
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """See `Rule.load_state_dict`."""
+        self.follower.load_state_dict(state)
+
+    def _way(self, cells: list[Cell]) -> Broadcast:
+        way, last = Broadcast(cells, self.feedback, self.seed), len(cells) - 1
+        if self.feedback != "adaptive" or not last:
+            return way
+        linear, size = cells[last].linear, cells[last - 1].stage.neuron.size
+        neurons = linear.in_features if isinstance(linear, nn.Linear) else 0
+        if not isinstance(linear, nn.Linear) or (size and math.prod(size) != neurons):
+            raise RuleError(
+                "read-out under EProp with adaptive feedback",
+                got=str(linear),
+                expected="a Linear from all neurons of the layer in front of it",
+                fix="set feedback='random' or 'symmetric'",
+            )
+        weight = linear.weight.detach()
+        start = matrix(neurons, len(weight), "random", self.seed, last - 1, weight)
+        way.matrices[last - 1] = self.follower.look(weight, start.T, decay=self.decay).T
+        return way
 
     def filter_of(self, on: Setting) -> Tableau | None:
         """See `ForwardRule.filter_of`."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from surgrad.errors import RuleError
 from surgrad.learning.cells import Cell
 from surgrad.learning.chunks import Ahead, shifted, weights_of
 from surgrad.learning.forward import Deltas, Here, Layers
@@ -116,6 +117,67 @@ def matrix(neurons: int, outputs: int, kind: str, seed: int, layer: int, like: T
     if kind == "uniform":
         return like.new_full((neurons, outputs), outputs**-0.5)
     return fixed((neurons, outputs), seed=seed, layer=layer, like=like)
+
+
+@dataclass
+class Follower:
+    r"""A feedback matrix that starts at random and goes along with the read-out's updates.
+
+    .. math:: B_{t+1} = W_{t+1} + (1 - c)\,(B_t - W_t)
+
+    which is :math:`B_{t+1} = (1 - c) B_t + U_t` where the read-out's own step is
+    :math:`W_{t+1} = (1 - c) W_t + U_t`. `W` is looked at whenever a gradient is asked for; where it
+    is as before, nothing happens. So any optimiser will do, and asking twice is asking once.
+
+    Attributes:
+        B: the matrix as it was last, `(outputs, neurons)`; None before the first look.
+        seen: the read-out's weights then.
+
+    Example:
+        >>> held = Follower()
+        >>> before = held.look(torch.ones(2, 3), torch.zeros(2, 3), decay=0.0)
+        >>> float((held.look(torch.full((2, 3), 5.0), before, decay=0.0) - before).mean())
+        4.0
+
+    References: Bellec et al. 2020, methods on adaptive e-prop; Kolen & Pollack 1994.
+    """
+
+    B: Tensor | None = None
+    seen: Tensor | None = None
+
+    def look(self, weight: Tensor, start: Tensor, *, decay: float) -> Tensor:
+        """The matrix that belongs to the read-out's weights of now.
+
+        Args:
+            weight: of the read-out, `(outputs, neurons)`.
+            start: the matrix at the first look.
+            decay: `c`, the share of the difference that is lost in an update.
+
+        Raises:
+            RuleError: if the weights are not of the shape seen before.
+        """
+        if self.B is None or self.seen is None:
+            self.B, self.seen = start.detach().clone(), weight.detach().clone()
+        if self.seen.shape != weight.shape:
+            raise RuleError(
+                "read-out under adaptive feedback",
+                got=f"weights of shape {tuple(weight.shape)}",
+                expected=f"{tuple(self.seen.shape)}, those of the network that it follows",
+                fix="make a rule for each network",
+            )
+        before, self.B = self.seen.to(weight), self.B.to(weight)
+        if not torch.equal(before, weight):
+            self.B = weight.detach() + (1 - decay) * (self.B - before)
+            self.seen = weight.detach().clone()
+        return self.B
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """What a checkpoint keeps; empty before the first look."""
+        return {} if self.B is None or self.seen is None else {"B": self.B, "seen": self.seen}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Go on from what was kept."""
+        self.B, self.seen = state.get("B"), state.get("seen")
 
 
 def _times(error: Tensor, here: Here | None) -> Tensor | None:

@@ -59,7 +59,8 @@ def restore(path: Path, run: Run) -> Progress:
     try:
         saved = torch.load(path, map_location=device, weights_only=True)
         for name, part in _parts(run).items():
-            part.load_state_dict(saved[name])
+            # checkpoints of versions before rules remembered anything have no entry for one
+            part.load_state_dict(saved.get(name, {}) if name == "rule" else saved[name])
         _set_random_state(run, saved["random"])
         return Progress(**saved["progress"])
     except Exception as error:  # torch's reader raises whatever it stumbles over
@@ -93,7 +94,12 @@ def _damaged(path: Path, error: Exception, fix: str) -> FormatError:
 
 
 def _parts(run: Run) -> dict[str, Any]:
-    return {"net": run.net, "optimiser": run.optimiser, "schedule": run.schedule}
+    return {
+        "net": run.net,
+        "optimiser": run.optimiser,
+        "schedule": run.schedule,
+        "rule": run.rule,
+    }
 
 
 def _random_state(run: Run) -> dict[str, Any]:

@@ -107,6 +107,7 @@ def test_a_killed_run_resumes_bit_for_bit(tiny: Make, tmp_path: Path) -> None:
         {"optimiser": {"kind": "rmsprop"}, "rule": {"kind": "tbptt", "window": 7}},
         {"network.spike": {"kind": "stochastic"}, "rule": {"kind": "score"}},
         {"rule": {"kind": "eprop", "feedback": "random"}},
+        {"rule": {"kind": "eprop", "feedback": "adaptive", "decay": 0.01}},
         {"training.clip_norm": 0.1, "regularisers": [{"kind": "rate_bound", "upper": 5.0}]},
     ],
     ids=lambda changes: "-".join(changes),
