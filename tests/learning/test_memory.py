@@ -63,7 +63,9 @@ def test_memory_does_not_grow_step_by_step():
 
 @pytest.mark.slow
 def test_real_time_recurrent_learning_too():
-    short, long = (peak(RTRL(chunk=64, collapse=False), time, losses.every_step, units=6) for time in (8, 24))
+    short, long = (
+        peak(RTRL(chunk=64, collapse=False), time, losses.every_step, units=6) for time in (8, 24)
+    )
     # the inputs of up to 32 steps are dense at a time
     dense = 8 * UNITS * 4
     assert (long - short) / 16 < 2 * dense + 12 * OUTPUT
