@@ -103,12 +103,24 @@ class Tableau(NamedTuple):
             the input has begun to act.
         """
         with torch.no_grad():
-            carry, x, c = self._dense()
+            return torch.einsum("i...,ni...->n...", self._dense()[2], self.response(steps))
+
+    def response(self, steps: int) -> Tensor:
+        r"""The state's response `A^n b` to a unit input, without spikes.
+
+        Args:
+            steps: how many steps to follow it.
+
+        Returns:
+            float64 tensor `(steps, K, *broadcast features)`.
+        """
+        with torch.no_grad():
+            carry, x, _ = self._dense()
             # the first 1, 2, 4, ... steps at once: x[m + n] = A^m x[n]
             while len(x) < steps:
                 x = torch.cat([x, torch.einsum("ij...,nj...->ni...", carry, x)])
                 carry = torch.einsum("ij...,jk...->ik...", carry, carry)
-            return torch.einsum("i...,ni...->n...", c, x[:steps])
+            return x[:steps]
 
     def memory(self, fraction: float = 1e-3, longest: int = 100_000) -> int:
         """The steps until the post-synaptic potential stays within `fraction` of its peak."""

@@ -116,14 +116,13 @@ class _Past:
     """The presynaptic traces of one layer at the start of a chunk."""
 
     def __init__(self, cell: Cell) -> None:
-        self.cell, tableau = cell, cell.tableau.map(Tensor.mean)
-        K, self.delay = tableau.order, tableau.delay
-        self.A = torch.tensor([[float(e) for e in row] for row in tableau.A], dtype=torch.float64)
-        self.b = torch.tensor([float(e) for e in tableau.b], dtype=torch.float64)
-        self.order = K
+        self.cell, self.tableau = cell, cell.tableau.map(Tensor.mean)
+        self.delay, self.order = self.tableau.delay, self.tableau.order
+        rows = [[float(entry) for entry in row] for row in self.tableau.A]
+        self.A = torch.tensor(rows, dtype=torch.float64)
         self.traces: Tensor | None = None
         self.pending: Tensor | None = None
-        self.bias = torch.zeros(K, dtype=torch.float64)
+        self.bias = torch.zeros(self.order, dtype=torch.float64)
 
     def write(self, begin: NeuronState) -> None:
         """Add what the weights did before the chunk to their gradient."""
@@ -147,10 +146,7 @@ class _Past:
         """Through one chunk of presynaptic values."""
         steps, samples, units = values.shape
         like = self.cell.like
-        powers = [self.b]
-        for _ in range(steps - 1):
-            powers.append(self.A @ powers[-1])
-        kernel = torch.stack(powers[::-1], 1)
+        kernel = self.tableau.response(steps).flip(0).T
         jump = torch.linalg.matrix_power(self.A, steps)
         first = self.traces is None
         old = like.new_zeros(self.order, samples, units) if first else self.traces

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Literal, TypedDict
 
@@ -61,7 +62,7 @@ class SpikingOptions(NeuronOptions, total=False):
     spike: SpikeFunction | None
 
 
-class Neuron(nn.Module):
+class Neuron(nn.Module, ABC):
     """A layer of neurons: parameters in SI units and the map from them to a tableau.
 
     A subclass names its parameters in the constructor and writes `tableau`.
@@ -131,9 +132,9 @@ class Neuron(nn.Module):
             )
         return self.dt
 
+    @abstractmethod
     def tableau(self) -> Tableau:
         """The neuron as a linear system and a threshold, differentiable in its parameters."""
-        raise NotImplementedError
 
     def linearised(self) -> Tableau:
         """The neuron at rest as a linear system, from which its weights are initialised."""

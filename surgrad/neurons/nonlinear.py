@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import NamedTuple, Unpack
 
 import torch
 from torch import Tensor
-from torch.nn.functional import linear
 
 from surgrad.errors import RuleError
-from surgrad.kernels.scan import NeuronState, Scan
+from surgrad.kernels.scan import NeuronState, Scan, rest, scan
 from surgrad.neurons.base import Size, SpikingNeuron, SpikingOptions
 from surgrad.neurons.parameters import Bounded, Value
 from surgrad.spikes import Surrogate
 from surgrad.tableau import Tableau, steps_of
 
 SHARE_BOUNDS = (1e-4, 10.0)
+
+
+class _Steps(NamedTuple):
+    """See `surgrad.kernels.scan.reference.Dynamics`."""
+
+    onward: Callable[[list[Tensor], Tensor, Tensor], list[Tensor]]
+    order: int
+    delay: int
+    theta: Tensor
+    detached: bool
+
+    def to(self, like: Tensor) -> _Steps:
+        return self._replace(theta=self.theta.to(like))
+
+    def advance(self, x: list[Tensor], i: Tensor, s: Tensor, /) -> list[Tensor]:
+        return self.onward(x, i, s.detach() if self.detached else s)
+
+    def membrane(self, x: list[Tensor]) -> Tensor:
+        return x[0]
 
 
 class NonlinearNeuron(SpikingNeuron):
@@ -27,6 +47,7 @@ class NonlinearNeuron(SpikingNeuron):
 
     components = 1
 
+    @abstractmethod
     def advance(self, x: list[Tensor], drive: Tensor, s: Tensor) -> list[Tensor]:
         """The state one time step later, elementwise; the membrane potential comes first.
 
@@ -35,11 +56,10 @@ class NonlinearNeuron(SpikingNeuron):
             drive: the jump of the membrane potential that arrives in this step.
             s: the neurons' own last spikes, without a graph where the reset is detached.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def linearised(self) -> Tableau:
         """The neuron linearised at rest: what initialisation knows of it."""
-        raise NotImplementedError
 
     def tableau(self) -> Tableau:
         """There is none.
@@ -59,34 +79,18 @@ class NonlinearNeuron(SpikingNeuron):
     ) -> Scan:
         """See `Neuron.run`."""
         self._check(current, lengths)
-        if state is None:
-            zero = current.new_zeros(current.shape[1:])
-            state = NeuronState(zero.expand(self.components, *zero.shape), zero, zero, zero)
-        spike, theta = self.spike or Surrogate(), self.threshold().to(current)
-        refractory = steps_of(self.refractory, self.step) if self.refractory else 0
-        outputs, potentials = [], []
-        for n, arriving in enumerate(current.unbind(0)):
-            drive = state.i if self.delay else arriving
-            if self.recurrent is not None:
-                drive = drive + linear(state.s, self.recurrent.weight)
-            last = state.s.detach() if self.detach_reset else state.s
-            x = self.advance(list(state.x.unbind(0)), drive, last)
-            s, hold = spike(x[0] - theta), state.hold
-            if refractory:
-                s = s * (hold <= 0)
-                hold = torch.where(s.detach() > 0.5, float(refractory), hold - 1)
-            after, v = NeuronState(torch.stack(x), s, arriving, hold), x[0]
-            if lengths is not None:
-                valid = (n < lengths).view(-1, *(1,) * (s.dim() - 1))
-                pairs = zip(after, state, strict=True)
-                after = NeuronState(*(torch.where(valid, new, old) for new, old in pairs))
-                s, v = torch.where(valid, s, 0.0), torch.where(valid, v, 0.0)
-            state = after
-            outputs.append(s)
-            potentials.append(v)
-        if not outputs:
-            return Scan(torch.zeros_like(current), torch.zeros_like(current), state)
-        return Scan(torch.stack(outputs), torch.stack(potentials), state)
+        steps = _Steps(
+            self.advance, self.components, self.delay, self.threshold(), self.detach_reset
+        )
+        return scan(
+            steps,
+            self.spike or Surrogate(),
+            current,
+            rest(steps, current.new_zeros(current.shape[1:])) if state is None else state,
+            recurrent=None if self.recurrent is None else self.recurrent.weight,
+            lengths=lengths,
+            refractory=steps_of(self.refractory, self.step) if self.refractory else 0,
+        )
 
     def _after_reset(self, u: Tensor, s: Tensor) -> Tensor:
         """The membrane potential, whose upstroke is cut at the threshold, after the last spikes."""

@@ -59,8 +59,7 @@ def restore(path: Path, run: Run) -> Progress:
     try:
         saved = torch.load(path, map_location=device, weights_only=True)
         for name, part in _parts(run).items():
-            # checkpoints of versions before rules remembered anything have no entry for one
-            part.load_state_dict(saved.get(name, {}) if name == "rule" else saved[name])
+            part.load_state_dict(saved[name])
         _set_random_state(run, saved["random"])
         return Progress(**saved["progress"])
     except Exception as error:  # torch's reader raises whatever it stumbles over

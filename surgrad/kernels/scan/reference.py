@@ -9,13 +9,44 @@ Every faster implementation is a claim about this one.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, Self
 
 import torch
 from torch import Tensor
 
 from surgrad.spikes import SpikeFunction
-from surgrad.tableau import Tableau
+from surgrad.tableau import Entry
+
+
+class Dynamics(Protocol):
+    """How the state of a neuron goes on: a `Tableau`, or what has no linear system."""
+
+    @property
+    def order(self) -> int:
+        """The number of state components."""
+        ...
+
+    @property
+    def delay(self) -> int:
+        """The steps after which an input acts."""
+        ...
+
+    @property
+    def theta(self) -> Entry:
+        """The threshold."""
+        ...
+
+    def to(self, like: Tensor) -> Self:
+        """With numbers of the dtype and on the device of `like`."""
+        ...
+
+    def advance(self, x: list[Tensor], i: Tensor, s: Tensor, /) -> list[Tensor]:
+        """The state one step later; see `Tableau.advance`."""
+        ...
+
+    def membrane(self, x: list[Tensor]) -> Tensor:
+        """The membrane potential, `(batch, *features)`."""
+        ...
 
 
 class NeuronState(NamedTuple):
@@ -52,14 +83,14 @@ class Scan(NamedTuple):
     state: NeuronState
 
 
-def rest(tableau: Tableau, like: Tensor) -> NeuronState:
+def rest(tableau: Dynamics, like: Tensor) -> NeuronState:
     """The state of neurons at rest; `like` is one step of current, `(batch, *features)`."""
     zero = torch.zeros_like(like)
     return NeuronState(like.new_zeros(tableau.order, *like.shape), zero, zero, zero)
 
 
 def scan(
-    tableau: Tableau,
+    tableau: Dynamics,
     spike: SpikeFunction | None,
     current: Tensor,
     state: NeuronState,
@@ -71,7 +102,7 @@ def scan(
     """Run a layer of neurons over a current.
 
     Args:
-        tableau: the neuron.
+        tableau: the neuron's dynamics.
         spike: the spike function; None for a read-out, whose output is `c · x` itself.
         current: the feed-forward current, `(time, batch, *features)`.
         state: where to begin.
