@@ -26,6 +26,7 @@ from surgrad.learning.base import Batch
 from surgrad.learning.cells import Cell
 from surgrad.learning.errors import Errors
 from surgrad.learning.traces import add_gradient, collapses
+from surgrad.learning.windows import window
 from surgrad.network import Sequential, by_events
 from surgrad.neurons import Neuron
 from surgrad.spikes import Surrogate
@@ -214,9 +215,7 @@ class Chunks:
         self, start: int, steps: int, states: list[NeuronState | None], *, graph: bool
     ) -> list[_Ran]:
         """All layers over some steps."""
-        values = self.batch.inputs[start : start + steps]
-        lengths = self.batch.lengths
-        left = None if lengths is None else (lengths - start).clamp(0, len(values))
+        values, left = window(self.batch, start, steps)
         if not isinstance(values, SpikeTrain):
             values = values.to(self.cells[0].like)
         events = engine.Events.of(values) if isinstance(values, SpikeTrain) else None

@@ -25,12 +25,21 @@ KEPT = 1.3
 STATISTICS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
-def windows(batch: Batch, width: int) -> Iterator[tuple[SpikeTrain | Tensor, Tensor | None]]:
-    """The inputs of one window after the other, and the valid steps of its samples."""
+Piece = tuple[SpikeTrain | Tensor, Tensor | None]
+"""Some steps of the inputs, and the valid steps of each sample in them."""
+
+
+def window(batch: Batch, start: int, width: int) -> Piece:
+    """The steps `[start, start + width)` of a batch."""
+    piece = batch.inputs[start : start + width]
+    left = None if batch.lengths is None else (batch.lengths - start).clamp(0, len(piece))
+    return piece, left
+
+
+def windows(batch: Batch, width: int) -> Iterator[Piece]:
+    """One window after the other."""
     for start in range(0, batch.time, width):
-        piece = batch.inputs[start : start + width]
-        left = None if batch.lengths is None else (batch.lengths - start).clamp(0, len(piece))
-        yield piece, left
+        yield window(batch, start, width)
 
 
 def run_window(

@@ -39,11 +39,13 @@ class MaxOverTime(ClassLoss):
         if bool((lengths < len(output)).any()):
             inside = within(len(output), lengths)[:, :, None]
             output = output.masked_fill(~inside, -math.inf)
-        with torch.no_grad():
-            # twice as fast as `output.max(dim=0)`, which walks along time for each class
-            left = torch.arange(len(output), 0, -1, device=output.device)[:, None, None]
-            held = ((output == output.amax(0)) * left.to(output.dtype)).amax(0)
-        return output.gather(0, (len(output) - held.long())[None]).squeeze(0)
+        time, peak = len(output), output.detach().amax(0)
+        # twice as fast as `output.max(dim=0)`, which walks along time for each class
+        left = torch.arange(time, 0, -1, dtype=torch.float32, device=output.device)
+        held = ((output.detach() == peak) * left[:, None, None]).amax(0).clamp(min=1)
+        found = output.gather(0, (time - held.long())[None]).squeeze(0)
+        # what is not a number equals nothing
+        return torch.where(peak.isnan(), peak, found)
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,24 @@ def test_one_score_a_class_and_sample(kind: str) -> None:
     assert predict(loss, OUTPUT, LENGTHS).tolist() == chosen
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_the_gradient_of_a_maximum_goes_to_its_first_step(dtype: torch.dtype) -> None:
+    output = torch.zeros(600, 2, 2, dtype=dtype)
+    output[[301, 302], 0, 1] = 1.0
+    output[599, 1, 0] = 2.0
+    output.requires_grad_()
+    losses.max_over_time(output, torch.tensor([0, 0])).backward()
+    places = output.grad.nonzero().tolist() if output.grad is not None else []
+    # the second sample's other class is zero throughout, and the first sample's too
+    assert places == [[0, 0, 0], [0, 1, 1], [301, 0, 1], [599, 1, 0]]
+
+
+def test_a_maximum_that_is_not_a_number_is_said() -> None:
+    output = OUTPUT.clone()
+    output[2, 0, 1] = math.nan
+    assert losses.max_over_time(output, TARGETS, LENGTHS).isnan()
+
+
 def test_spike_count_is_the_scaled_sum() -> None:
     spikes = (OUTPUT > 0).double()
     for scale in (1.0, 0.3):
