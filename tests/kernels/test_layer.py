@@ -12,6 +12,7 @@ from torch import Tensor
 from surgrad import kernels
 from surgrad.events import SpikeTrain
 from surgrad.kernels import buffers, engine
+from surgrad.kernels.layer import memory
 from surgrad.kernels.scan import NeuronState
 from surgrad.kernels.scan.reference import scan as definition
 from surgrad.neurons import NEURONS, CuBaLIF
@@ -203,6 +204,18 @@ def test_every_surrogate_derivative(row, recurrent):
 def test_odd_sizes(steps, samples, size, by_events):
     neuron = make("lif", size, spike=Surrogate(TABLE["triangle"](2.0)))
     check(neuron, steps, samples, size, by_events=by_events)
+
+
+@pytest.mark.parametrize("row", ["fast_sigmoid", "triangle"])
+@pytest.mark.parametrize("recurrent", [False, True])
+@pytest.mark.parametrize("learned", [False, True])
+def test_tiles_and_blocks_that_do_not_come_out_even(row, recurrent, learned, monkeypatch):
+    # 100 neurons are a block of 64 and one of 48, six samples a group of four and one of two
+    monkeypatch.setattr(memory, "TILE", 4 * 112 * 7)
+    options: Any = {"recurrent": recurrent, "spike": Surrogate(TABLE[row](6.0))}
+    neuron = make("cuba_lif", 100, **options) if learned else CuBaLIF(100, dt=1e-3, **options)
+    lengths = torch.tensor([30, 0, 7, 8, 29, 30])
+    check(neuron, 30, 6, 100, by_events=True, lengths=lengths)
 
 
 @pytest.mark.parametrize("by_events", [False, True])

@@ -82,8 +82,9 @@ def test_spikes_stay_events_and_gradients_are_those_of_the_definition(row, recur
     assert watched == ["events"] * 3
 
 
-def test_wide_layers_above_use_one_product():
-    compare(network(sizes=(30, 20, 100, 5)), batch())
+def test_blocks_of_the_product_with_the_layer_above():
+    # 100 and 130 neurons are blocks of 64 and what is left
+    compare(network(sizes=(30, 100, 130, 5)), batch())
 
 
 def test_lengths_of_the_train_are_kept(watched):
