@@ -122,16 +122,25 @@ def chart(file: Path, /, *, out: Path = Path("docs/images/benchmarks.svg")) -> i
 
 
 @app.command
-def page(file: Path, /, *, out: Path = Path("docs/performance.md")) -> int:
-    """Write the tables of a page of the documentation anew.
+def page(
+    file: Path,
+    /,
+    *,
+    out: Path = Path("docs/performance.md"),
+    readme: Path = Path("README.md"),
+) -> int:
+    """Write the tables of a page of the documentation anew, and the sentence of the README.
 
     Args:
         file: results that `cpu --json` has written.
         out: the page; the tables stand between two marks.
+        readme: the sentence as well.
     """
-    from benchmarks.page import write
+    from benchmarks.page import body, brief, rewrite
 
-    atomic_write(out, write(results.load(file), out))
+    runs = results.load(file)
+    for path, text in ((out, body(runs)), (readme, brief(runs))):
+        atomic_write(path, rewrite(path.read_text(encoding="utf-8"), text))
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from benchmarks.page import LENGTH
+from benchmarks.page import single
 from benchmarks.results import Row, Run
 from surgrad.extras import need
 from surgrad.files import atomic_write
@@ -37,14 +37,16 @@ def bars(run: Run) -> dict[str, tuple[str, float]]:
     }
 
 
+def label(name: str, contender: str, ratio: float) -> str:
+    """What stands behind a bar."""
+    return f"{ratio:.1f}×" + (f"  {contender}" if name in ("PyTorch", "JAX") else "")
+
+
 def draw(runs: list[Run], out: Path) -> None:
     """Write the picture: a group of horizontal bars for each workload."""
     matplotlib = need("matplotlib", extra="report")
     need("matplotlib.figure", extra="report")
-    shown = [
-        r for r in runs if r.kind == "time" and r.threads == 1 and not LENGTH.match(r.workload)
-    ]
-    groups = [(run, bars(run)) for run in shown]
+    groups = [(run, bars(run)) for run in single(runs) if run.threads == 1]
     height = 0.9 + sum(0.32 + 0.2 * len(group) for _, group in groups)
     fixed = {"svg.hashsalt": "surgrad", "svg.fonttype": "none", "font.size": 8.5}
     with matplotlib.rc_context(fixed):
@@ -56,8 +58,8 @@ def draw(runs: list[Run], out: Path) -> None:
             ticks.append((middle, f"{run.workload}  {run.title}"))
             for name, (contender, ratio) in group.items():
                 axes.barh(place, ratio, 0.86, color=COLOURS[name])
-                said = f"{ratio:.1f}×" + (f"  {contender}" if name in ("PyTorch", "JAX") else "")
-                axes.text(ratio, place, " " + said, va="center", fontsize=7.5)
+                said = " " + label(name, contender, ratio)
+                axes.text(ratio, place, said, va="center", fontsize=7.5)
                 place += 1
             place += 1.2
         axes.set_yticks([t for t, _ in ticks], [label for _, label in ticks])

@@ -10,19 +10,20 @@ import subprocess
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from benchmarks.contenders import Entry
 
 ROOT = Path(__file__).parents[1]
+Refusal = Literal["missing", "unsupported", "failed"]
 
 
 class RefusedError(Exception):
     """A contender that cannot be timed: "missing", "unsupported" or "failed", and why."""
 
-    def __init__(self, status: str, why: str) -> None:
+    def __init__(self, status: Refusal, why: str) -> None:
         super().__init__(why)
-        self.status = status
+        self.status: Refusal = status
 
 
 class Child:

@@ -124,6 +124,6 @@ def _growth(work: Workload, entry: Entry, plan: Plan, row: Row) -> float:
 
 
 def _refuse(row: Row, entry: Entry, error: RefusedError) -> None:
-    row.status, row.why = error.status, str(error)  # pyright: ignore[reportAttributeAccessIssue]
+    row.status, row.why = error.status, str(error)
     if error.status == "missing" and entry.install:
         row.why += f"; in an environment of its own: {entry.install}"

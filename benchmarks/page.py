@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from benchmarks.results import Row, Run
 from benchmarks.table import CELLS, HEADINGS, number, ordered, speed
@@ -14,8 +13,8 @@ BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 LENGTH = re.compile(r"^(W\d) T=(\d+)$")
 
 
-def rewrite(text: str, runs: list[Run]) -> str:
-    """A page with the tables between its marks replaced.
+def rewrite(text: str, results: str) -> str:
+    """A page with what stands between its marks replaced.
 
     Raises:
         FormatError: if the page has no marks.
@@ -24,36 +23,65 @@ def rewrite(text: str, runs: list[Run]) -> str:
     _, end, after = rest.partition(END)
     if not (begin and end):
         raise FormatError("page", got="no marks", expected=f"{BEGIN} and {END}")
-    return f"{before}{BEGIN}\n\n{body(runs)}\n\n{END}{after}"
+    return f"{before}{BEGIN}\n\n{results}\n\n{END}{after}"
+
+
+def single(runs: Iterable[Run]) -> list[Run]:
+    """The times of each workload, without those over the length."""
+    return [run for run in runs if run.kind == "time" and not LENGTH.match(run.workload)]
+
+
+def brief(runs: Iterable[Run]) -> str:
+    """One sentence: how long the fastest peer takes for each workload on one thread."""
+    found = []
+    for run in single(runs):
+        own, other = run.row("surgrad"), run.fastest()
+        if run.threads == 1 and own is not None and own.ranked and other is not None:
+            found.append(f"{speed(other, own)} ({other.contender}; {run.title})")
+    return (
+        "Time of a training step on one thread of a processor, that of the fastest other library "
+        f"over that of surgrad: {', '.join(found)}."
+    )
 
 
 def body(runs: list[Run]) -> str:
     """All tables."""
     parts = [*_provenance(runs)]
-    single = [run for run in runs if run.kind == "time" and not LENGTH.match(run.workload)]
-    if single:
-        parts += ["## In short", _summary(single), _explained()]
-    for run in single:
-        parts += [f"## {run.workload}: {run.title}{_threads(run)}", _table(run)]
+    timed = single(runs)
+    if timed:
+        explained = "“Times” is how many times longer the other takes than surgrad."
+        parts += ["## In short", _summary(timed), explained]
+    for run in timed:
+        parts += [f"## {run.workload}: {run.title}{_threads(run)}", _made([run]), _table(run)]
     growing = [run for run in runs if run.kind == "time" and LENGTH.match(run.workload)]
     if growing:
-        text = "Milliseconds of a step of W1 over the number of steps."
+        text = f"Milliseconds of a step of W1 over the number of steps. {_made(growing)}"
         parts += ["## Time over the length", text, _matrix(growing, lambda row: row.median)]
     held = [run for run in runs if run.kind == "memory"]
     if held:
         text = (
             "W6: megabytes by which the first training step of a fresh process raises the "
-            "high-water mark of its resident memory. The input lies in memory before."
+            "high-water mark of its resident memory. The input lies in memory before. "
+            + _made(held)
         )
         parts += ["## Memory", text, _matrix(held, lambda row: row.growth)]
     trained = [run for run in runs if run.kind == "epochs"]
     for run in trained:
-        parts += [f"## {run.title}{_threads(run)}", _table(run)]
+        parts += [f"## {run.title}{_threads(run)}", _made([run]), _table(run)]
     return "\n\n".join(parts)
 
 
 def _threads(run: Run) -> str:
     return "" if run.threads == 1 else f" ({run.threads} threads)"
+
+
+def _made(runs: list[Run]) -> str:
+    """Of which commits, and in how many rounds."""
+    commits = ", ".join(sorted({run.commit for run in runs}))
+    rounds = {
+        len(row.wall) for run in runs for row in run.rows if run.kind == "time" and row.ranked
+    }
+    return f"Commit {commits}" + "".join(f", {count} rounds" for count in sorted(rounds)) + "."
 
 
 def _provenance(runs: list[Run]) -> Iterator[str]:
@@ -65,8 +93,7 @@ def _provenance(runs: list[Run]) -> Iterator[str]:
     days = sorted({run.day for run in runs})
     for name, cores in sorted(machines):
         yield (
-            f"Measured on {cores} cores of {name}, {' and '.join(days)}, commit "
-            f"{', '.join(sorted({run.commit for run in runs}))}; "
+            f"Measured on {cores} cores of {name}, {' and '.join(days)}; "
             + ", ".join(f"{k} {v}" for k, v in sorted(versions.items()) if v != "none")
             + "."
         )
@@ -91,10 +118,6 @@ def _summary(runs: list[Run]) -> str:
             cells += [named, speed(other, own) if named else ""]
         rows.append(cells)
     return markdown(heading, rows)
-
-
-def _explained() -> str:
-    return "“Times” is how many times longer the other takes than surgrad."
 
 
 def _table(run: Run) -> str:
@@ -133,8 +156,3 @@ def markdown(heading: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     heading = list(heading)
     lines = [heading, ["---"] * len(heading), *rows]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
-
-
-def write(results: list[Run], page: Path) -> str:
-    """What the page should say."""
-    return rewrite(page.read_text(encoding="utf-8"), results)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+
 from rich.console import Console
 from rich.table import Table
 
@@ -44,7 +46,7 @@ def timed(run: Run, row: Row) -> tuple[str, ...]:
         row.model if row.family != "limit" else "",
         number(row.median),
         f"{number(min(row.wall))}..{number(max(row.wall))}",
-        number(sorted(row.cpu)[len(row.cpu) // 2]),
+        number(statistics.median(row.cpu)),
         speed(run.fastest(), row),
         speed(run.fastest("PyTorch"), row),
         " ".join(f"{100 * rate:.1f}" for rate in row.rates),

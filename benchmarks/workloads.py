@@ -64,6 +64,17 @@ class Workload:
         return self.features or self.sizes[:1]
 
     @property
+    def hidden(self) -> list[tuple[int, ...]]:
+        """The shape of each hidden layer, channels first."""
+        if self.kind != "convolution":
+            return [(size,) for size in self.sizes[1:-1]]
+        found, side = [], self.features[-1]
+        for place, channels in enumerate(CHANNELS[1:]):
+            side = (side // POOL if place else side) - KERNEL + 1
+            found.append((channels, side, side))
+        return found
+
+    @property
     def title(self) -> str:
         """The network in a few characters."""
         if self.kind == "neurons":

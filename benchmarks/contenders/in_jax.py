@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -12,7 +13,7 @@ import numpy as np
 from benchmarks.workloads import RATE, Array, Data, Model, Workload
 
 
-class JaxContender:
+class JaxContender(ABC):
     """A subclass says what the weights and the output are.
 
     Attributes:
@@ -34,17 +35,17 @@ class JaxContender:
         self._gradient = jax.jit(gradient)
         self.found: Any = None
 
+    @abstractmethod
     def build(self, weights: list[Array]) -> Any:
         """Make the network; returns what is differentiated."""
-        raise NotImplementedError
 
+    @abstractmethod
     def output(self, weights: Any, values: jax.Array) -> jax.Array:
         """What the last layer puts out over time."""
-        raise NotImplementedError
 
+    @abstractmethod
     def spikes(self, weights: Any, values: jax.Array) -> list[jax.Array]:
         """The spikes of each layer that spikes, over time."""
-        raise NotImplementedError
 
     def loss(self, weights: Any, values: jax.Array, labels: jax.Array) -> jax.Array:
         """The cross-entropy of the maximum over time; without weights, the mean of all spikes."""

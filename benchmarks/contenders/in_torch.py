@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import ClassVar
 
@@ -10,12 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from benchmarks.workloads import CHANNELS, POOL, RATE, Array, Data, Model, Workload
+from benchmarks.workloads import POOL, RATE, Array, Data, Model, Workload
 
 Stage = tuple[nn.Module, nn.Module]
 
 
-class TorchContender:
+class TorchContender(ABC):
     """A network built from another library's layers, one layer after the other over all steps.
 
     A subclass says what its neurons are; one that steps through time itself overrides `output`.
@@ -47,15 +48,15 @@ class TorchContender:
             # the time constants that some libraries train by default
             parameter.requires_grad_(parameter.dim() > 1)
 
+    @abstractmethod
     def neurons(self, shape: tuple[int, ...], recurrent: Tensor | None) -> nn.Module:
         """A layer of neurons that spike; with `recurrent`, connected to themselves."""
-        raise NotImplementedError
 
+    @abstractmethod
     def readout(self, size: int) -> nn.Module:
         """A layer of leaky integrators."""
-        raise NotImplementedError
 
-    def reset(self) -> None:
+    def reset(self) -> None:  # noqa: B027  (most keep no state)
         """Bring the state of all neurons to rest, where the library keeps it."""
 
     def output(self, values: Tensor) -> Tensor:
@@ -126,7 +127,7 @@ class TorchContender:
             elif recurrent is not None:
                 yield self.recurrent_stage(connection, recurrent)
             else:
-                yield connection, self.neurons(shapes(work)[place], None)
+                yield connection, self.neurons(work.hidden[place], None)
 
 
 class Total:
@@ -161,17 +162,6 @@ def connected(work: Workload, place: int, weight: Tensor) -> nn.Module:
     return nn.Sequential(nn.MaxPool2d(POOL), *flat, layer)
 
 
-def shapes(work: Workload) -> list[tuple[int, ...]]:
-    """Of each hidden layer."""
-    if work.kind == "layers":
-        return [(size,) for size in work.sizes[1:-1]]
-    found, side = [], work.features[-1]
-    for place, channels in enumerate(CHANNELS[1:]):
-        side = (side // POOL if place else side) - 4
-        found.append((channels, side, side))
-    return found
-
-
 def each_step(connection: nn.Module, values: Tensor) -> Tensor:
     """A connection over both leading axes; a linear layer takes them as they are."""
     if isinstance(connection, nn.Linear | nn.Identity):
@@ -185,24 +175,3 @@ def over_time(neurons: nn.Module, values: Tensor) -> Tensor:
     if isinstance(output, list):
         return torch.stack(output)
     return output[0] if isinstance(output, tuple) else output
-
-
-class Stepped(nn.Module):
-    """Neurons that know one step, over all steps; with weights onto themselves, if given."""
-
-    def __init__(self, neurons: nn.Module, recurrent: Tensor | None = None) -> None:
-        super().__init__()
-        self.neurons = neurons
-        self.recurrent = None
-        if recurrent is not None:
-            self.recurrent = nn.Linear(*recurrent.shape, bias=False)
-            self.recurrent.weight = nn.Parameter(recurrent)
-
-    def forward(self, values: Tensor) -> Tensor:
-        """Time first."""
-        outputs: list[Tensor] = []
-        for current in values.unbind(0):
-            if self.recurrent is not None and outputs:
-                current = current + self.recurrent(outputs[-1])
-            outputs.append(self.neurons(current))
-        return torch.stack(outputs)

@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from benchmarks.contenders.in_torch import connected, shapes
+from benchmarks.contenders.in_torch import connected
 from benchmarks.verify import errors
 from benchmarks.workloads import DT, RATE, TAU_MEM, TAU_SYN, Array, Data, Model, Workload
 from surgrad.data.base import Samples
@@ -148,7 +148,7 @@ def network(work: Workload, surrogate: Surrogate) -> Sequential:
         modules += list(connection) if isinstance(connection, torch.nn.Sequential) else [connection]
         if place < len(weights) - 1:
             options = {"tau_mem": TAU_MEM, "tau_syn": TAU_SYN, "recurrent": work.recurrent}
-            modules.append(CuBaLIF(shapes(work)[place], **options))
+            modules.append(CuBaLIF(work.hidden[place], **options))
     modules.append(LI(work.sizes[-1], tau_mem=TAU_MEM))
     net = Sequential(*modules, dt=DT, spike=surrogate, input_rate=None)
     if recurrent is not None:

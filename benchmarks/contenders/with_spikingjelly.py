@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import torch
 from spikingjelly.activation_based import functional, neuron
 from torch import Tensor, nn
 
-from benchmarks.contenders.in_torch import Stepped, TorchContender
+from benchmarks.contenders.in_torch import TorchContender
 from benchmarks.workloads import ALPHA, BETA, Model
 
 
@@ -45,3 +46,24 @@ class Jelly(Cuba):
         return neuron.LIFNode(
             tau=1 / (1 - BETA), decay_input=False, v_reset=None, detach_reset=True
         )
+
+
+class Stepped(nn.Module):
+    """Neurons that know one step, over all steps; with weights onto themselves, if given."""
+
+    def __init__(self, neurons: nn.Module, recurrent: Tensor | None = None) -> None:
+        super().__init__()
+        self.neurons = neurons
+        self.recurrent = None
+        if recurrent is not None:
+            self.recurrent = nn.Linear(*recurrent.shape, bias=False)
+            self.recurrent.weight = nn.Parameter(recurrent)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Time first."""
+        outputs: list[Tensor] = []
+        for current in values.unbind(0):
+            if self.recurrent is not None and outputs:
+                current = current + self.recurrent(outputs[-1])
+            outputs.append(self.neurons(current))
+        return torch.stack(outputs)

@@ -33,7 +33,7 @@ class Spyx(JaxContender):
                 neurons.recurrent_w[...] = jnp.asarray(recurrent.T)
                 self.layers.append(neurons)
             else:
-                self.layers.append(self._neurons(self._shape(place, len(weight)), rngs))
+                self.layers.append(self._neurons(_channels_last(work.hidden[place]), rngs))
         parts = nnx.split(spyx.Sequential(*self.layers), _is_weight, ...)
         self.graph, found, self.constants = parts
         return found
@@ -67,13 +67,9 @@ class Spyx(JaxContender):
         layer.kernel[...] = jnp.asarray(weight.transpose(2, 3, 1, 0))
         return [*before, layer]
 
-    def _shape(self, place: int, size: int) -> tuple[int, ...]:
-        if self.work.kind == "layers":
-            return (size,)
-        side = self.work.features[-1]
-        for earlier in range(place + 1):
-            side = (side // POOL if earlier else side) - KERNEL + 1
-        return (side, side, size)
+
+def _channels_last(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return (*shape[1:], shape[0])
 
 
 def _is_weight(path: tuple, value: object) -> bool:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import results
-from benchmarks.chart import bars, draw
-from benchmarks.page import BEGIN, END, body, rewrite
+from benchmarks.chart import bars, draw, label
+from benchmarks.page import BEGIN, END, body, brief, rewrite, single
 from benchmarks.results import Row, Run
 from benchmarks.table import ordered, speed, timed
 from surgrad.errors import FormatError
@@ -63,12 +63,15 @@ def test_a_file_keeps_the_newest_of_each(tmp_path: Path) -> None:
 
 
 def test_the_page_gets_its_tables() -> None:
-    text = rewrite(f"# A\n\n{BEGIN}\nold\n{END}\n\nmore\n", [example(), example("W1 T=200")])
+    runs = [example(), example("W1 T=200")]
+    text = rewrite(f"# A\n\n{BEGIN}\nold\n{END}\n\nmore\n", body(runs))
     assert "old" not in text and text.endswith(f"{END}\n\nmore\n")
     assert "| W1 | 1 | 11 | quick, 22 ms | 2.00 | slow, 44 ms | 4.00 | 33 ms | 3.00 |" in text
     assert "| W1 | surgrad | 11 |" in text
+    assert "## W1: a→b\n\nCommit abc, 3 rounds.\n" in text
+    assert brief(runs).endswith(": 2.00 (quick; a→b).")
     with pytest.raises(FormatError):
-        rewrite("# A\n", [example()])
+        rewrite("# A\n", "new")
 
 
 def test_the_picture_has_the_ratios(tmp_path: Path) -> None:
@@ -82,3 +85,8 @@ def test_the_picture_has_the_ratios(tmp_path: Path) -> None:
 def test_the_documentation_shows_the_committed_results() -> None:
     runs = results.load(ROOT / "docs" / "benchmarks.json")
     assert body(runs) in (ROOT / "docs" / "performance.md").read_text()
+    assert brief(runs) in (ROOT / "README.md").read_text()
+    picture = (ROOT / "docs" / "images" / "benchmarks.svg").read_text()
+    for run in single(runs):
+        for name, (contender, ratio) in bars(run).items():
+            assert f"> {label(name, contender, ratio)}</text>" in picture

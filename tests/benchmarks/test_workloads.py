@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from benchmarks.contenders import CONTENDERS
-from benchmarks.contenders.in_torch import shapes
 from benchmarks.workloads import ALPHA, BETA, WORKLOADS, Data, Workload, lengthened, mean_square
 
 
@@ -62,10 +61,10 @@ def test_weights_fit_the_network(name: str) -> None:
     weights = work.weights("CuBa")
     if name == "W2":
         assert weights.pop().shape == (256, 256)
-    assert [w.shape[0] for w in weights[:-1]] == [shape[0] for shape in shapes(work)]
+    assert [w.shape[0] for w in weights[:-1]] == [shape[0] for shape in work.hidden]
     assert weights[-1].shape[0] == work.sizes[-1]
     if name == "W7":
-        assert shapes(work) == [(16, 30, 30), (32, 11, 11)]
+        assert work.hidden == [(16, 30, 30), (32, 11, 11)]
 
 
 def test_longer_workloads_are_longer() -> None:
