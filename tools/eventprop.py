@@ -20,14 +20,16 @@ import torch
 from torch import Tensor, nn
 
 from surgrad.data.catalogue import DATASETS
+from surgrad.objectives.times import FirstSpikeTime
 from surgrad.timing import first_times
-from surgrad.timing.eventprop import EventLI, EventLIF, Readout, first_spike_loss
+from surgrad.timing.eventprop import EventLI, EventLIF, Readout
 
 RUNS = Path("runs/eventprop")
 # seconds; without a bound one spike that grazes the threshold can silence an output for good
 RISE, NORM = 0.05, 1.0
 # the price of a potential that stays below the threshold where a spike is wanted
 WAKE = 10.0
+FIRST = FirstSpikeTime(silent=60e-3, tau=0.5e-3, early=3e-3, tau_early=6.4e-3)
 
 
 class YinYang(nn.Module):
@@ -50,7 +52,7 @@ class YinYang(nn.Module):
 
     def loss(self, found: tuple[Tensor, Tensor], labels: Tensor) -> Tensor:
         hidden, first = found
-        loss = first_spike_loss(first, labels)
+        loss = FIRST(first[None, ..., 0], labels)
         right = first[torch.arange(len(labels)), labels, 0]
         silent = right.isinf()
         if silent.any():

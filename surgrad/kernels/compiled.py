@@ -69,8 +69,10 @@ def _drop_stale(folder: Path, function: Callable[..., Any]) -> None:
 
     Numba itself looks at the kernel's own file only, and not at the pieces it calls.
     """
-    newest = max(file.stat().st_mtime for file in Path(__file__).parent.rglob("*.py"))
-    stem = f"{Path(function.__code__.co_filename).stem}.{function.__qualname__}-"
+    own = Path(function.__code__.co_filename)
+    pieces = {*Path(__file__).parent.rglob("*.py"), *own.parent.glob("*.py")}
+    newest = max(file.stat().st_mtime for file in pieces)
+    stem = f"{own.stem}.{function.__qualname__}-"
     for index in folder.glob(stem + "*.nbi"):
         if index.stat().st_mtime < newest:
             index.unlink(missing_ok=True)

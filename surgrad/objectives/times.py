@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -59,20 +58,7 @@ class TimeLoss(Loss):
 
 
 @dataclass(frozen=True)
-class _TimeScores(TimeLoss, ClassLoss):
-    """A cross-entropy of scores that fall with the spike times."""
-
-    @abstractmethod
-    def scores(self, output: Tensor, lengths: Tensor) -> Tensor:
-        """The scores `(batch, classes)`."""
-
-    def predict(self, output: Tensor | SpikeTrain, lengths: Tensor | None = None) -> Tensor:
-        """The class of the unit that spikes first, int64 `(batch,)`."""
-        return TimeLoss.predict(self, output, lengths)
-
-
-@dataclass(frozen=True)
-class FirstSpikeTime(_TimeScores):
+class FirstSpikeTime(TimeLoss, ClassLoss):
     r"""The cross-entropy of the spike times, and a pull of the right unit to early times.
 
     .. math:: L = -\log \operatorname{softmax}_{k^*}(-t_k / \tau)
@@ -122,7 +108,7 @@ class FirstSpikeTime(_TimeScores):
 
 
 @dataclass(frozen=True)
-class ExponentialSpikeTime(_TimeScores):
+class ExponentialSpikeTime(TimeLoss, ClassLoss):
     r"""The cross-entropy of the exponentials of the spike times, in which the non-leaky neuron is
     piecewise linear.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,6 +21,7 @@ class WeightRegulariser(Regulariser):
         """No penalty on spikes alone; see `of`."""
         return counts.new_zeros(())
 
+    @abstractmethod
     def of(self, weight: Tensor, counts: Tensor) -> Tensor:
         """The penalty, a scalar.
 
@@ -27,7 +29,6 @@ class WeightRegulariser(Regulariser):
             weight: `(neurons, inputs)`, or `(neurons, inputs, delays)`.
             counts: spikes of each neuron, `(batch, neurons)`.
         """
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,18 @@ from surgrad.kernels.first_spike.dynamics import Dynamics, Model
 from surgrad.kernels.first_spike.op import first_spike
 
 
-class SpikeTimeLayer(nn.Module):
+class LayerOptions(TypedDict, total=False):
+    """The further keyword arguments of a layer; see `SpikeTimeLayer`."""
+
+    tau: float
+    threshold: float
+    drive: float
+    spread: float
+    floor: float
+    dtype: torch.dtype | None
+
+
+class SpikeTimeLayer(nn.Module, ABC):
     r"""All-to-all connections and neurons of which only the first spike counts.
 
     .. math:: U_i(t) = \sum_j w_{ij}\, \kappa(t - t_j), \qquad t_i = \min \{t : U_i(t) = \vartheta\}
@@ -107,11 +119,11 @@ class SpikeTimeLayer(nn.Module):
             ShapeError: if the number of inputs is another.
             EventError: if a time is not a number.
         """
-        return first_spike(times, self.weight, self.dynamics)
+        return first_spike(self._arrivals(times), self.weight.flatten(1), self.dynamics)
 
+    @abstractmethod
     def kernel(self, s: Tensor) -> Tensor:
-        """κ at `s`, the time since the input in units of τ, where that is positive."""
-        raise NotImplementedError
+        """κ at `s`, the time since the input in units of τ, where that is positive; any shape."""
 
     def potential(self, times: Tensor, at: Tensor) -> Tensor:
         """U as if no neuron ever spiked, `(steps, batch, out_features)`.
@@ -120,9 +132,13 @@ class SpikeTimeLayer(nn.Module):
             times: of the inputs in seconds, `(batch, in_features)`.
             at: where to look, in seconds, `(steps,)`.
         """
-        since = (at[:, None, None] - times) / self.tau
+        since = (at[:, None, None] - self._arrivals(times)) / self.tau
         response = self.kernel(since.clamp(min=0)).where(since > 0, 0.0)
-        return response.to(self.weight) @ self.weight.t()
+        return response.to(self.weight) @ self.weight.flatten(1).t()
+
+    def _arrivals(self, times: Tensor) -> Tensor:
+        """When each synapse gets its spike, `(batch, synapses of a neuron)`."""
+        return times
 
     def extra_repr(self) -> str:
         """What `repr` shows."""
@@ -203,9 +219,13 @@ class SpikeResponse(SpikeTimeLayer):
     linearisation at the threshold is the implicit function theorem, and its gradient exact.
 
     Args:
-        in_features: see `SpikeTimeLayer`, as the rest.
+        in_features: the number of inputs.
         out_features: the number of neurons.
         delays: `d` in seconds, one weight for each of them.
+        options: see `SpikeTimeLayer`.
+
+    Raises:
+        ArgumentError: if a delay is negative or there is none, or as of `SpikeTimeLayer`.
 
     Example:
         >>> layer = SpikeResponse(3, 2, delays=[0.0, 1e-3], tau=5e-3)
@@ -226,28 +246,14 @@ class SpikeResponse(SpikeTimeLayer):
         out_features: int,
         *,
         delays: Sequence[float] = (0.0,),
-        tau: float = 10e-3,
-        threshold: float = 1.0,
-        drive: float = 2.0,
-        spread: float = 0.5,
-        floor: float = 1e-3,
-        dtype: torch.dtype | None = None,
+        **options: Unpack[LayerOptions],
     ) -> None:
         if not delays or not all(0 <= delay < math.inf for delay in delays):
             raise ArgumentError(
                 "delays of SpikeResponse", got=list(delays), expected="seconds, zero or more"
             )
         self._delays = tuple(delays)
-        super().__init__(
-            in_features,
-            out_features,
-            tau=tau,
-            threshold=threshold,
-            drive=drive,
-            spread=spread,
-            floor=floor,
-            dtype=dtype,
-        )
+        super().__init__(in_features, out_features, **options)
         self.delays: Tensor
         self.register_buffer("delays", torch.tensor(delays, dtype=torch.float64), persistent=False)
 
@@ -259,22 +265,11 @@ class SpikeResponse(SpikeTimeLayer):
         """How the neurons integrate."""
         return Dynamics(self.model, self.tau, self.theta / math.e, self.floor)
 
-    def forward(self, times: Tensor) -> Tensor:
-        """See `SpikeTimeLayer.forward`."""
-        return first_spike(self._arrivals(times), self.weight.flatten(1), self.dynamics)
-
     def kernel(self, s: Tensor) -> Tensor:
         """See `SpikeTimeLayer.kernel`."""
         return s * torch.exp(1 - s)
 
-    def potential(self, times: Tensor, at: Tensor) -> Tensor:
-        """See `SpikeTimeLayer.potential`."""
-        since = (at[:, None, None] - self._arrivals(times)) / self.tau
-        response = self.kernel(since.clamp(min=0)).where(since > 0, 0.0)
-        return response.to(self.weight) @ self.weight.flatten(1).t()
-
     def _arrivals(self, times: Tensor) -> Tensor:
-        """When each synapse gets its spike, `(batch, in_features · delays)`."""
         return (times[:, :, None] + self.delays.to(times)).flatten(1)
 
 

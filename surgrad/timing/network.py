@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Iterator
 from itertools import pairwise
@@ -107,6 +106,10 @@ class SpikeTimes(nn.Module):
             inputs: spike times in seconds, `(batch, units)`, or spikes in steps as for `run`.
             lengths: of the samples; a time needs none.
             record: what to keep of each layer; of spike times it has the counts only.
+
+        Raises:
+            ShapeError: if the number of units is not that of the first layer.
+            EventError: if a time is not a number.
         """
         stepped = isinstance(inputs, SpikeTrain) or inputs.dim() > 2
         times = first_times(inputs, self.dt) if stepped else cast(Tensor, inputs)
@@ -180,17 +183,20 @@ class SpikeTimes(nn.Module):
                 stacklevel=4,
             )
 
-    @staticmethod
     def _kept(
-        record: Record, layer: SpikeTimeLayer, given: Tensor, times: Tensor, grid: Tensor | None
+        self,
+        record: Record,
+        layer: SpikeTimeLayer,
+        given: Tensor,
+        times: Tensor,
+        grid: Tensor | None,
     ) -> Iterator[tuple[str, Tensor]]:
         if "counts" in record.fields:
             yield "counts", torch.isfinite(times.detach()).float()
         if grid is None or not {"s", "v"} & set(record.fields):
             return
-        step = math.inf if len(grid) < 2 else float(grid[1] - grid[0])
         early = grid[:, None, None] - times.detach()
         if "s" in record.fields:
-            yield "s", ((early > -step) & (early <= 0)).to(times)
+            yield "s", ((early > -self.dt) & (early <= 0)).to(times)
         if "v" in record.fields:
             yield "v", layer.potential(given, grid).detach().where(early < 0, 0.0)

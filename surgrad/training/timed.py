@@ -32,7 +32,9 @@ class TimedLayer(Spec):
 def _layer_of(kind: str, layer: type[SpikeTimeLayer]) -> type[TimedLayer]:
     """The table of a kind: its constructor's keywords but for the dtype."""
     fields: dict[str, Any] = {"neuron": (str, kind)}
-    for name, parameter in inspect.signature(layer).parameters.items():
+    # its own first, then those that all layers have
+    own, shared = (inspect.signature(kind_).parameters for kind_ in (layer, SpikeTimeLayer))
+    for name, parameter in {**own, **shared}.items():
         if parameter.kind is not parameter.KEYWORD_ONLY or name == "dtype":
             continue
         hint: Any = Seconds if name == "tau" else Positive

@@ -67,8 +67,7 @@ def orders(net: SpikeTimes, found: list[Tensor]) -> list[Tensor]:
     """Which arrivals came before which output, in every layer: within it all is smooth."""
     kept = []
     for layer, given_, out in zip(net.neurons, found, found[1:], strict=False):
-        arrivals = layer._arrivals(given_) if isinstance(layer, SpikeResponse) else given_
-        kept.append(arrivals[:, :, None] < out[:, None, :])
+        kept.append(layer._arrivals(given_)[:, :, None] < out[:, None, :])
     return [*kept, *(torch.isfinite(part) for part in found)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from surgrad.timing.eventprop.modules import EventLI, EventLIF, first_spike_loss, train_distance
+from surgrad.timing.eventprop.modules import EventLI, EventLIF, train_distance
 from surgrad.timing.eventprop.readout import Readout
 from surgrad.timing.eventprop.rule import EventProp
 from surgrad.timing.eventprop.simulate import Neurons, spike_times
@@ -13,7 +13,6 @@ __all__ = [
     "EventProp",
     "Neurons",
     "Readout",
-    "first_spike_loss",
     "spike_times",
     "train_distance",
 ]

@@ -17,6 +17,8 @@ from __future__ import annotations
 import math
 
 from surgrad.kernels.compiled import inlined
+from surgrad.kernels.first_spike.forward import DOUBLE, EQUAL
+from surgrad.kernels.first_spike.forward import crossing as closed_form
 
 ROUNDS = 100
 
@@ -46,35 +48,10 @@ def summit(V, I, tau_m, tau_s):
 
 
 @inlined
-def _quadratic(V, I, tau_m, theta):
-    """The crossing where the membrane is twice as slow as the synapse, or infinity."""
-    total = V + I
-    inside = total * total - 4 * I * theta
-    if total <= 0 or inside <= 0:
-        return math.inf
-    return -tau_m * math.log(min((total + math.sqrt(inside)) / (2 * I), 1.0))
-
-
-@inlined
-def _lambert(V, I, tau, theta):
-    """The crossing where both are equally slow, by the principal branch of Lambert's W."""
-    top = 1 - V / I
-    if top > 600 or I * math.exp(-top) <= theta:
-        return math.inf
-    z = -theta / I * math.exp(-V / I)
-    p = math.sqrt(max(2 * (math.e * z + 1), 0.0))
-    w = -1 + p - p * p / 3 + 11 * p * p * p / 72
-    for _ in range(8):
-        e = math.exp(w)
-        f = w * e - z
-        slope = e * (w + 1)
-        if slope <= 1e-12:
-            break
-        step = f / (slope - (w + 2) * f / (2 * w + 2))
-        w -= step
-        if abs(step) <= 1e-16 * (1 + abs(w)):
-            break
-    return max(-V / I - w, 0.0) * tau
+def _solved(model, V, I, tau_s, theta):
+    """The crossing by its closed form, which counts in units of the synapse; or infinity."""
+    s, _ = closed_form(model, V, I, theta)
+    return s * tau_s if s >= 0 else math.inf
 
 
 @inlined
@@ -95,10 +72,10 @@ def crossing(V, I, H, tau_m, tau_s, theta, closed):
     if theta <= V:
         return 0.0
     if closed and tau_m == 2 * tau_s:
-        h = _quadratic(V, I, tau_m, theta)
+        h = _solved(DOUBLE, V, I, tau_s, theta)
         return h if h <= H else math.inf
     if closed and tau_m == tau_s:
-        h = _lambert(V, I, tau_m, theta)
+        h = _solved(EQUAL, V, I, tau_s, theta)
         return h if h <= H else math.inf
     high = min(summit(V, I, tau_m, tau_s), H)
     if high == math.inf:

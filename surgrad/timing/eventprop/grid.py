@@ -1,6 +1,6 @@
 """EventProp on a time grid: the adjoint of a layer, whose jumps lie at spikes, sample by sample.
 
-The equations are in `docs/theory/spike_times.md`. Arrays that are not wanted are empty.
+The equations are in `docs/theory/times.md`. Arrays that are not wanted are empty.
 """
 
 from __future__ import annotations

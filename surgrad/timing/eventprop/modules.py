@@ -44,7 +44,13 @@ class _Synapses(nn.Module):
         return nn.Parameter(torch.rand(shape, dtype=self.dtype) * longest)
 
     def reset(self, mean: float, std: float, generator: torch.Generator | None = None) -> None:
-        """Draw the weights anew from a normal distribution."""
+        """Draw the weights from inputs anew from a normal distribution.
+
+        Args:
+            mean: of the weights, in units of the threshold.
+            std: their standard deviation, in the same.
+            generator: for reproducible draws.
+        """
         nn.init.normal_(self.weight, mean, std, generator=generator)
 
     def _given(self, times: Tensor) -> Tensor:
@@ -86,6 +92,12 @@ class EventLIF(_Synapses):
         >>> layer.reset(10.0, 0.0)
         >>> layer(torch.zeros(1, 1, dtype=torch.float64)).shape  # (batch, neurons, spikes)
         torch.Size([1, 1, 3])
+
+    Raises:
+        ArgumentError: if a size, a constant or a delay is out of bounds, or a recurrent layer has
+            no end.
+        ShapeError: if the number of inputs is another.
+        EventError: if a time is negative or not a number, or a neuron spikes too often.
 
     References: Wunderlich & Pehle 2021; Mészáros, Knight, Wunderlich & Nowotny 2025 for delays.
     """
@@ -142,6 +154,10 @@ class EventLI(_Synapses):
         delay: as of `EventLIF`.
         dtype: of the weights.
 
+    Raises:
+        ArgumentError: if a size, a constant or a delay is out of bounds.
+        ShapeError: if the number of inputs is another.
+
     Example:
         >>> layer = EventLI(2, 3)
         >>> layer(torch.zeros(4, 2)).maximum().shape
@@ -165,37 +181,6 @@ class EventLI(_Synapses):
         delay = None if self.delay is None else self.delay.clamp(min=0)
         neurons = self.neurons
         return Readout(self._given(times), self.weight, neurons.tau_mem, neurons.tau_syn, delay)
-
-
-def first_spike_loss(
-    times: Tensor, labels: Tensor, *, tau: float = 0.5e-3, tau_late: float = 6.4e-3,
-    strength: float = 3e-3, late: float = 60e-3,
-) -> Tensor:  # fmt: skip
-    r"""The cross-entropy of first spikes, with a price on late ones.
-
-    .. math:: -\log \operatorname{softmax}_{k^*}(-t_k / \tau_0) +
-        \alpha \big(e^{t_{k^*} / \tau_1} - 1\big)
-
-    Args:
-        times: of the output in seconds, `(batch, classes, spikes)` or `(batch, classes)`.
-        labels: `(batch,)`.
-        tau: τ₀ in seconds.
-        tau_late: τ₁ in seconds.
-        strength: α.
-        late: the time that stands for one that is infinite, in seconds.
-
-    Example:
-        >>> times = torch.tensor([[[0.001], [0.0]]])
-        >>> first_spike_loss(times, torch.tensor([1]), tau=1e-3)
-        tensor(0.3133)
-
-    References: Göltz et al. 2021; Wunderlich & Pehle 2021, section 4.2.
-    """
-    first = times[..., 0] if times.dim() == 3 else times
-    first = torch.where(first.isfinite(), first, late)
-    right = first.gather(1, labels[:, None])[:, 0]
-    data = nn.functional.cross_entropy(-first / tau, labels)
-    return data + strength * torch.expm1(right / tau_late).mean()
 
 
 def train_distance(times: Tensor, targets: Tensor, tau: float) -> Tensor:

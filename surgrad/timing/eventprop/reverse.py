@@ -9,11 +9,34 @@ from __future__ import annotations
 
 import math
 
-from surgrad.kernels.compiled import Kernel
+from surgrad.kernels.compiled import Kernel, inlined
 from surgrad.timing.eventprop.crossing import response
 
 # the rows of the work space of a recurrent layer
 P_V, P_I, T, FREE, RECURRENT, SPIKE = range(6)
+
+
+@inlined
+def moving(weight, pv, pi, tau_m, tau_s):
+    """What it costs to move an arrival of this weight."""
+    return weight * (pi / tau_s - pv / tau_m)
+
+
+@inlined
+def arrived(b, n, source, width, weights, pv, pi, tau_m, tau_s, to_weights, to_delays, to_times):
+    """Add what the arrival of an input spike reads off the adjoint of a neuron."""
+    j = source // width
+    moved = moving(weights[n, j], pv, pi, tau_m, tau_s)
+    to_weights[n, j] += pi
+    if to_delays.size:
+        to_delays[n, j] += moved
+    to_times[b, source] += moved
+
+
+@inlined
+def spiked(pv, price, slope, theta, tau_m, least):
+    """The adjoint of the potential before a spike of this price."""
+    return pv - (price - pv * theta / tau_m) / max(slope, least)
 
 
 @Kernel
@@ -64,17 +87,11 @@ def feed_forward(order, first, last, constants, times, which, width, decays, wei
                     pi, pv = pi * current + pv * kappa, pv * decay
                 after, chained = at, arrives
                 if arrives:
-                    source = which[b, row, e]
-                    j = source // width
-                    moved = weights[n, j] * (pi / tau_s - pv / tau_m)
-                    to_weights[n, j] += pi
-                    if to_delays.size:
-                        to_delays[n, j] += moved
-                    to_times[b, source] += moved
+                    arrived(b, n, which[b, row, e], width, weights, pv, pi, tau_m, tau_s,
+                            to_weights, to_delays, to_times)  # fmt: skip
                     e -= 1
                 else:
-                    price = prices[b, n, k] - pv * theta / tau_m
-                    pv -= price / max(slopes[b, n, k], least)
+                    pv = spiked(pv, prices[b, n, k], slopes[b, n, k], theta, tau_m, least)
                     k -= 1
 
 
@@ -139,7 +156,7 @@ def recurrent(order, first, last, constants, times, which, width, weights, own, 
                     at = out[b, j, k] + delays[m, j]
                     if at == latest and not taken:
                         taken = True
-                        moved = own[m, j] * (pi / tau_s - pv / tau_m)
+                        moved = moving(own[m, j], pv, pi, tau_m, tau_s)
                         to_own[m, j] += pi
                         to_own_delays[m, j] += moved
                         prices[b, j, k] += moved
@@ -152,19 +169,13 @@ def recurrent(order, first, last, constants, times, which, width, weights, own, 
             elif work[FREE, m] == latest:
                 row = 0 if shared else m
                 e = heads[size, m]
-                source = which[b, row, e]
-                j = source // width
-                moved = weights[m, j] * (pi / tau_s - pv / tau_m)
-                to_weights[m, j] += pi
-                if to_delays.size:
-                    to_delays[m, j] += moved
-                to_times[b, source] += moved
+                arrived(b, m, which[b, row, e], width, weights, pv, pi, tau_m, tau_s,
+                        to_weights, to_delays, to_times)  # fmt: skip
                 heads[size, m] = e - 1
                 work[FREE, m] = times[b, row, e - 1] if e > 0 else -1.0
             else:
                 k = counts[b, m] - 1
                 counts[b, m] = k
-                price = prices[b, m, k] - pv * theta / tau_m
-                pv -= price / max(slopes[b, m, k], least)
+                pv = spiked(pv, prices[b, m, k], slopes[b, m, k], theta, tau_m, least)
                 work[SPIKE, m] = out[b, m, k - 1] if k > 0 else -1.0
             work[P_V, m], work[P_I, m], work[T, m] = pv, pi, latest
