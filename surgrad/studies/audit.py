@@ -14,14 +14,14 @@ import torch
 
 from surgrad.errors import ConfigError, RuleError
 from surgrad.files import atomic_write
-from surgrad.learning import BPTT, RTRL, Rule
+from surgrad.learning import BPTT, Rule
 from surgrad.learning.base import Batch, evaluate, spiking_counts
-from surgrad.learning.rtrl import collapses
 from surgrad.network import Record, Sequential
 from surgrad.neurons import SpikingNeuron
 from surgrad.objectives import Objective
 from surgrad.spikes import Soft, SpikeFunction, Surrogate
 from surgrad.studies.gradients import Angle, Gradients, angles, gradients
+from surgrad.studies.hours import refuse_hours
 from surgrad.surrogates import SurrogateDerivative, fast_sigmoid
 from surgrad.training.assemble import make_spike, spike_spec
 from surgrad.training.build import Run, some
@@ -31,9 +31,6 @@ from surgrad.training.schema import RULE_TABLES
 
 STEPS = tuple(2.0**k for k in range(-2, 6))
 """Scales of the soft spike, in units of the surrogate's."""
-
-LARGEST = 2e9
-"""Numbers that a whole sensitivity may have over a batch; RTRL beyond it takes hours."""
 
 
 @dataclass(frozen=True)
@@ -146,8 +143,8 @@ def _gradient(kind: str, run: Run, net: Sequential, batch: Batch, draws: int) ->
     own = run.experiment.rule
     table = own if own.kind == kind else RULE_TABLES[kind].model_validate({})
     rule: Rule = table.make()
-    if isinstance(rule, RTRL):
-        _check_size(rule, net, batch)
+    steps = batch.inputs.shape[0] * batch.inputs.shape[1]
+    refuse_hours(rule, net, steps, "audit a smaller network, or fewer samples")
     if not rule.stochastic:
         return gradients(rule, net, batch, run.objective)
     spike = make_spike(spike_spec(_plain_network(run), chance=True))
@@ -158,24 +155,6 @@ def _gradient(kind: str, run: Run, net: Sequential, batch: Batch, draws: int) ->
             torch.manual_seed(seed)
             singles.append(gradients(rule, noisy, batch, run.objective))
     return {name: torch.stack([one[name] for one in singles]).mean(0) for name in singles[0]}
-
-
-def _check_size(rule: RTRL, net: Sequential, batch: Batch) -> None:
-    """Refuse what would take hours."""
-    parameters = sum(p.numel() for p in net.parameters() if p.requires_grad)
-    orders = (stage.neuron.tableau().order for stage in net.stages)
-    units = sum(
-        order * math.prod(stage.neuron.size or (1,))
-        for order, stage in zip(orders, net.stages, strict=True)
-    )
-    numbers = parameters * units * batch.inputs.shape[1]
-    if numbers > LARGEST and not (rule.collapse and collapses(net)):
-        raise RuleError(
-            f"{type(rule).__name__} of this network",
-            got=f"a sensitivity of {numbers:.1g} numbers in every step",
-            expected=f"at most {LARGEST:.0g}",
-            fix="audit a smaller network, or fewer samples",
-        )
 
 
 def _plain_network(run: Run) -> Network:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from surgrad.errors import ConfigError, RuleError
 from surgrad.studies import probe
+from surgrad.studies.hours import refuse_hours_of_training
 from surgrad.training import folder
 from surgrad.training.loop import DivergedError, fit
 from surgrad.training.problems import did_you_mean
@@ -38,7 +39,8 @@ class Outcome:
 
     Attributes:
         member: the run.
-        status: "not applicable" where the rule's mathematics does not hold for this network.
+        status: "not applicable" where the rule's mathematics does not hold for this network, or
+            where it would take hours.
         reason: why it did not finish.
         summary: its result, if it did.
         epochs: the record of each epoch, as in `metrics.jsonl`.
@@ -141,6 +143,8 @@ def run(
 
 def _one(member: Member, sinks: Sequence[Sink]) -> Outcome:
     try:
+        if folder.check(member.out, member.experiment, resume=True) is None:
+            refuse_hours_of_training(member.experiment)
         summary = fit(member.experiment, member.out, resume=True, sinks=[probe.Probe(), *sinks])
     except RuleError as error:
         return Outcome(member, "not applicable", str(error))
