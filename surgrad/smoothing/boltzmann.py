@@ -51,7 +51,14 @@ class SpikingRBM(nn.Module):
         scale: the standard deviation of the weights at the start.
 
     Raises:
-        ArgumentError: if a number is not positive.
+        ArgumentError: if a number is not positive, or the burn-in is negative.
+
+    Example:
+        >>> machine, data = SpikingRBM(4, 6), torch.ones(2, 4)
+        >>> machine.gradients(data, torch.Generator().manual_seed(0)).shape
+        torch.Size([])
+        >>> machine.weight.grad.shape, machine.free_energy(data).shape
+        (torch.Size([6, 4]), torch.Size([2]))
 
     References: E. Neftci, S. Das, B. Pedroni, K. Kreutz-Delgado, G. Cauwenberghs, Frontiers in
         Neuroscience 7 (2014), eqs. 9 to 13; L. Buesing et al., PLoS Comput. Biol. 7 (2011).
@@ -75,6 +82,8 @@ class SpikingRBM(nn.Module):
         for name, value in (numbers | {"window": window, "steps": steps, "scale": scale}).items():
             if not 0 < value < math.inf:
                 raise ArgumentError(f"{name} of SpikingRBM", got=value, expected="more than 0")
+        if burn_in < 0:
+            raise ArgumentError("burn_in of SpikingRBM", got=burn_in, expected="0 or more")
         self.refractory, self.window, self.burn_in, self.steps = refractory, window, burn_in, steps
         self.weight = nn.Parameter(scale * torch.randn(hidden, visible))
         self.visible = nn.Parameter(torch.zeros(visible))
@@ -117,6 +126,12 @@ class SpikingRBM(nn.Module):
             known: bool `(visible,)`, which neurons the data drive.
             generator: draws the spikes.
             steps: that count, after the burn-in.
+
+        Returns:
+            in [0, 1], `(batch, visible)`.
+
+        Raises:
+            ShapeError: if the data are of another width.
         """
         self._check(data)
         v, h = self._rest(data, self.visible), self._rest(data, self.hidden)

@@ -92,5 +92,7 @@ def test_it_learns_what_it_is_shown() -> None:
 def test_bad_input_is_refused() -> None:
     with pytest.raises(ArgumentError, match="hidden of SpikingRBM"):
         SpikingRBM(3, 0)
+    with pytest.raises(ArgumentError, match="burn_in of SpikingRBM"):
+        SpikingRBM(3, 2, burn_in=-1)
     with pytest.raises(ShapeError, match=r"\(batch, 3\)"):
         machine().gradients(torch.zeros(2, 4), torch.Generator())

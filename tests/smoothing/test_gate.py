@@ -83,19 +83,15 @@ def test_gradients_are_finite_differences(width: float, tau: float) -> None:
 
 
 def test_without_a_leak_a_spike_that_appears_is_no_jump() -> None:
-    """Along a line of weights the soft loss has no step where the spiking one has many."""
+    """Along a line of weights the soft loss has no step where the spiking one has many.
+
+    All weights onto the first layer grow alike, which is what a constant input does that grows.
+    """
+    grown = torch.linspace(1, 1.07, 401, dtype=F64)[None, :, None].expand(30, -1, 3)
 
     def along(net: Sequential) -> Tensor:
-        x = torch.ones(30, 1, 3, dtype=F64)
-        found = []
         with torch.no_grad():
-            weight = net[0].get_parameter("weight")
-            start = weight.clone()
-            for step in torch.linspace(0, 0.2, 401):
-                weight.copy_(start + 0.05 * step)
-                found.append(net(x)[0].mean())
-            weight.copy_(start)
-        return torch.stack(found).diff().abs()
+            return net(grown)[0].mean((0, 2)).diff().abs()
 
     net = net_of(0.8, 9.9)
     soft, hard = along(net), along(net.eval())

@@ -18,7 +18,7 @@ from surgrad.objectives import Objective, RateBound, losses
 from surgrad.spikes import SigmoidEscape, Soft, Stochastic
 from surgrad.surrogates import sigmoid
 from surgrad.timing import EventProp, SpikeTimeWarning
-from surgrad.timing.eventprop import train_distance
+from surgrad.timing.eventprop import Neurons, Readout, spike_times, train_distance
 from tests.timing.eventprop_nets import END, TAU_MEM, drawn, matrices, on_grid, trains, weights
 
 EXACT = EventProp(longest_rise=1e6)
@@ -42,8 +42,15 @@ def truth(seed: int, kind: str, *, recurrent: bool) -> tuple[torch.Tensor, torch
 NETWORKS = [(3, False), (7, False), (9, False), (11, False), (13, False), (10, True)]
 
 
-@pytest.mark.parametrize("reset", ["subtract", "zero"])
-@pytest.mark.parametrize("kind", ["mean_over_time", "last_step"])
+@pytest.mark.parametrize(
+    ("kind", "reset"),
+    [
+        ("mean_over_time", "subtract"),
+        ("last_step", "zero"),
+        pytest.param("mean_over_time", "zero", marks=pytest.mark.slow),
+        pytest.param("last_step", "subtract", marks=pytest.mark.slow),
+    ],
+)
 def test_converges_to_the_event_driven_gradient_with_order_one(kind: str, reset: str) -> None:
     # on coarser steps one of them has a spike more
     steps = (1e-4, 5e-5, 2.5e-5)
@@ -65,9 +72,6 @@ def test_converges_to_the_event_driven_gradient_with_order_one(kind: str, reset:
 
 def test_time_constants_and_thresholds_have_gradients_of_the_limit() -> None:
     """Against differences of the event-driven loss with other constants."""
-    from surgrad.timing.eventprop import Readout, spike_times
-    from surgrad.timing.eventprop.simulate import Neurons
-
     hidden, out, times, labels = drawn(3, recurrent=False)
     tau_mem, tau_syn = hidden.neurons.tau_mem, hidden.neurons.tau_syn
 

@@ -82,10 +82,8 @@ def slowest(net: SpikeTimes, found: list[Tensor]) -> float:
     return least
 
 
-@pytest.mark.parametrize("kind", LAYERS)
-@given(sizes=st.sampled_from([(3, 4), (5, 3, 2), (2, 6, 4, 3)]), seed=st.integers(0, 10**6))
-@settings(max_examples=80, deadline=None)
-def test_gradients_are_central_differences(kind: str, sizes: tuple[int, ...], seed: int) -> None:
+def check_gradients(kind: str, sizes: tuple[int, ...], seed: int) -> None:
+    """Against central differences along random directions, within which no spike overtakes."""
     net, times = drawn(kind, sizes, seed)
     times.requires_grad_()
     base = events(net, times)
@@ -124,6 +122,27 @@ def test_gradients_are_central_differences(kind: str, sizes: tuple[int, ...], se
         assert abs(difference - slope) <= 1e-6 * max(1.0, float(size / TAU)), (kind, sizes, seed)
         compared += 1
     assume(compared > 0)
+
+
+NETWORKS = {
+    "sizes": st.sampled_from([(3, 4), (5, 3, 2), (2, 6, 4, 3)]),
+    "seed": st.integers(0, 10**6),
+}
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+@given(**NETWORKS)
+@settings(max_examples=20, deadline=None)
+def test_gradients_are_central_differences(kind: str, sizes: tuple[int, ...], seed: int) -> None:
+    check_gradients(kind, sizes, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", LAYERS)
+@given(**NETWORKS)
+@settings(max_examples=150, deadline=None)
+def test_gradients_of_hundreds_of_networks(kind: str, sizes: tuple[int, ...], seed: int) -> None:
+    check_gradients(kind, sizes, seed)
 
 
 def integrated(kind: str, weight: list[float], times: list[float], step: float = 2e-3) -> float:
