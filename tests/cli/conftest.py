@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from surgrad.cli import main
+from tests.experiments import SHORT
 
 
 @pytest.fixture
@@ -25,3 +26,11 @@ def run(
         return code, out, err
 
     return command
+
+
+@pytest.fixture
+def short(tmp_path: Path) -> Path:
+    """A file of an experiment with some chance in it."""
+    path = tmp_path / "short.toml"
+    path.write_text("seed = 4\n" + SHORT.replace("size = 8", "size = 8, dropout = 0.1"))
+    return path

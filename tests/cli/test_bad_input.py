@@ -12,22 +12,11 @@ from typing import Any
 
 import pytest
 
+from tests.experiments import SHORT
+
 SCREEN = 24
 
-VALID = """\
-name = "tiny"
-[data]
-kind = "digits"
-limit = 64
-time = 20
-t_max = 15e-3
-[network]
-layers = [{ size = 8 }]
-[training]
-epochs = 2
-batch_size = 32
-eval_batch_size = 180
-"""
+VALID = SHORT.replace("short", "tiny")
 
 Run = Callable[..., tuple[int, str, str]]
 

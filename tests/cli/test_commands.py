@@ -23,29 +23,6 @@ from surgrad.training.sinks import BatchDone, Event
 
 Run = Callable[..., tuple[int, str, str]]
 
-SHORT = """\
-name = "short"
-seed = 4
-[data]
-kind = "digits"
-limit = 64
-time = 20
-t_max = 15e-3
-[network]
-layers = [{ size = 8, dropout = 0.1 }]
-[training]
-epochs = 2
-batch_size = 32
-eval_batch_size = 180
-"""
-
-
-@pytest.fixture
-def short(tmp_path: Path) -> Path:
-    path = tmp_path / "short.toml"
-    path.write_text(SHORT)
-    return path
-
 
 def test_train_writes_a_run_and_a_report_where_it_says(
     run: Run, short: Path, tmp_path: Path

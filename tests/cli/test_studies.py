@@ -11,29 +11,6 @@ import pytest
 
 Run = Callable[..., tuple[int, str, str]]
 
-SHORT = """\
-name = "short"
-seed = 4
-[data]
-kind = "digits"
-limit = 64
-time = 20
-t_max = 15e-3
-[network]
-layers = [{ size = 8 }]
-[training]
-epochs = 2
-batch_size = 32
-eval_batch_size = 180
-"""
-
-
-@pytest.fixture
-def short(tmp_path: Path) -> Path:
-    path = tmp_path / "short.toml"
-    path.write_text(SHORT)
-    return path
-
 
 def test_compare_says_who_got_how_far(run: Run, short: Path, tmp_path: Path) -> None:
     tokens = ("compare", "short.toml", "--rules", "bptt,likelihood,dfa", "--seeds", "2")

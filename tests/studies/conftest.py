@@ -6,26 +6,17 @@ from pathlib import Path
 
 import pytest
 
-FILE = """\
-name = "short"
-seed = 4
-[data]
-kind = "digits"
-limit = 64
-time = 20
-t_max = 15e-3
-[network]
+from tests.experiments import SHORT
+
+_LAYERS = """\
 layers = [{ size = 8, tau_mem = 10e-3 }]
 readout = { neuron = "li" }
 [loss]
 kind = "mean_over_time"
-[training]
-epochs = 2
-batch_size = 32
-eval_batch_size = 180
 [rules.dfa]
 optimiser.lr = 2e-3
 """
+FILE = "seed = 4\n" + SHORT.replace("layers = [{ size = 8 }]\n", _LAYERS)
 
 
 @pytest.fixture

@@ -10,25 +10,16 @@ from surgrad.errors import ConfigError
 from surgrad.spikes import SigmoidEscape, Stochastic, Surrogate
 from surgrad.training.build import build
 from surgrad.training.schema import load
+from tests.experiments import SHORT
 
-FILE = """\
-name = "short"
-[data]
-kind = "digits"
-limit = 64
-time = 20
-t_max = 15e-3
-[network]
-spike = { scale = 7 }
-layers = [{ size = 8 }]
-[training]
-epochs = 2
+RULES = """\
 [rules.erbp]
 optimiser.lr = 0.5
 rule.width = 2.0
 [rules.score]
 training = { epochs = 9 }
 """
+FILE = SHORT.replace("[network]", "[network]\nspike = { scale = 7 }") + RULES
 
 
 @pytest.fixture
