@@ -127,6 +127,8 @@ class EventLIF(_Synapses):
     def forward(self, times: Tensor) -> Tensor:
         """The spikes in seconds, `(batch, out_features, spikes)`, infinite where there is none.
 
+        Losses of first spikes, such as `losses.first_spike_time`, take `times[None, ..., 0]`.
+
         Args:
             times: of the input in seconds, `(batch, in_features, spikes)` or one spike each,
                 `(batch, in_features)`.
