@@ -34,10 +34,10 @@ def main() -> None:
     print("|---|---|---|---|---|---|")
     for experiment in options.experiments:
         for value in values:
-            print(row(experiment, value))
+            print(row(experiment, value, options.seeds))
 
 
-def folder(experiment: Path, seed: int | str, value: str) -> Path:
+def folder(experiment: Path, seed: int, value: str) -> Path:
     return RUNS / "-".join(filter(None, (experiment.stem, value, str(seed))))
 
 
@@ -51,8 +51,8 @@ def run(experiment: Path, seed: int, key: str, value: str, threads: int) -> None
     subprocess.run([sys.executable, "-m", "surgrad", *command], check=True)
 
 
-def row(experiment: Path, value: str) -> str:
-    paths = sorted(RUNS.glob(f"{folder(experiment, '*', value).name}/summary.json"))
+def row(experiment: Path, value: str, seeds: int) -> str:
+    paths = [folder(experiment, seed, value) / "summary.json" for seed in range(seeds)]
     found = [json.loads(path.read_text()) for path in paths]
     test, validation = (
         spread([s[part]["accuracy"] for s in found]) for part in ("test", "validation")

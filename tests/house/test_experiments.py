@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import shlex
 import wave
 from collections.abc import Callable
 from itertools import product
@@ -130,6 +132,16 @@ def test_runs_for_two_steps(name: str, tmp_path: Path, monkeypatch: pytest.Monke
 def test_says_what_it_is(name: str) -> None:
     assert FILES[name].read_text().startswith("# ")
     assert 20 < len(summary(FILES[name])) < 120
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_commands_above_it_are_valid(name: str) -> None:
+    lines = re.findall(r"^# +surgrad train (.*)", FILES[name].read_text(), re.M)
+    for line in lines:
+        first, *words = shlex.split(line, comments=True)
+        keys = [word.removeprefix("--") for word in words[::2]]
+        schema.load(first, list(zip(keys, words[1::2], strict=True)))
+    assert any(line.split()[0] == name for line in lines)
 
 
 def test_there_are_some() -> None:
