@@ -89,7 +89,7 @@ def _run(tokens: list[str], out: Path | None) -> tuple[Run, list[str], Path]:
 
 
 def _print(console: Console, found: Audit) -> None:
-    best = max(found.soft, key=lambda one: one.angles["bptt"]["network"].cosine)
+    best = found.closest
     hidden = found.layers[0]
     soft = f"soft {best.scale:g}"
     table = Table(

@@ -143,12 +143,11 @@ def _print(table: list[tally.Row]) -> None:
     for row in table:
         if row.status == "not applicable":
             continue
-        seconds = "–" if row.epoch_seconds is None else f"{row.epoch_seconds.mean:.2f} s"
         shown.add_row(
             row.rule,
             tally.show(row.test, row.score),
             tally.show(row.validation, row.score),
-            seconds,
+            tally.seconds(row.epoch_seconds),
             tally.mebibytes(row.memory),
             _last_cosine(row),
             ", ".join(row.needs) or "–",

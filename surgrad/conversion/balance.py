@@ -64,7 +64,7 @@ def activations(layers: Sequence[Layer], batches: Iterable[Tensor]) -> dict[str,
         batches: inputs, `(batch, *features)`.
 
     Raises:
-        ArgumentError: if there are no inputs, or a layer never says anything.
+        ArgumentError: if a layer never says anything.
     """
     found: dict[str, list[Tensor]] = {}
 
@@ -78,12 +78,15 @@ def activations(layers: Sequence[Layer], batches: Iterable[Tensor]) -> dict[str,
     with torch.no_grad():
         for batch in batches:
             run(layers, batch, keep)
-    if not found:
-        raise ArgumentError("calibration data", got="no batch", expected="some inputs")
     joined = {name: torch.cat(parts) for name, parts in found.items()}
     for name, values in joined.items():
         if not values.numel():
-            raise ArgumentError(f"layer {name}", got="no positive activation on these data")
+            raise ArgumentError(
+                f"layer {name}",
+                got="no positive activation on these data",
+                expected="one at least, which a spike can stand for",
+                fix="convert with other data, or leave the layer out and train again",
+            )
     return joined
 
 

@@ -43,22 +43,17 @@ def correct_biases(
 
     with torch.no_grad():
         logits = torch.stack([_channels(run(layers, x, add)) for x in batches]).mean(0)
-        stages = [stage for stage in net.stages if isinstance(stage.neuron, IF)]
-        for stage, name in zip(stages, names, strict=True):
+        stages = [(k, stage) for k, stage in enumerate(net.stages) if isinstance(stage.neuron, IF)]
+        for (index, stage), name in zip(stages, names, strict=True):
             module = biased(stage.connection)
             if module is None:
                 continue
             target = wanted[name] / ceilings[name]
-            rates = _rates(net, batches, steps)[name_index(net, stage.neuron)]
+            rates = _rates(net, batches, steps)[index]
             module.bias += target - rates[: len(target)]
         last = net.stages[-1]
         if not last.neuron.spiking and (module := biased(last.connection)) is not None:
             module.bias += logits - _rates(net, batches, steps)[-1]
-
-
-def name_index(net: Sequential, neuron: object) -> int:
-    """Which layer of neurons this is."""
-    return next(i for i, other in enumerate(net.neurons) if other is neuron)
 
 
 def shift_biases(net: Sequential, steps: int) -> None:

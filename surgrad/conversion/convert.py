@@ -19,7 +19,7 @@ from surgrad.conversion.balance import (
     percentile,
 )
 from surgrad.conversion.calibrate import correct_biases
-from surgrad.conversion.graph import Layer, Leaf, Residual, layers_of
+from surgrad.conversion.graph import ACTIVATIONS, Layer, Leaf, Residual, layers_of
 from surgrad.conversion.qcfs import QCFS
 from surgrad.errors import ArgumentError
 from surgrad.network import Sequential
@@ -143,4 +143,4 @@ def _leaves(layers: Sequence[Layer]) -> list[Leaf]:
 
 
 def _fires(leaf: Leaf) -> bool:
-    return isinstance(leaf.module, nn.ReLU | QCFS)
+    return isinstance(leaf.module, ACTIVATIONS)

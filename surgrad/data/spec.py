@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +42,7 @@ class About:
     files: bool
 
 
-class DataSpec(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
+class DataSpec(BaseModel, ABC, frozen=True, extra="forbid", allow_inf_nan=False):
     """The options of a data set; `load()` turns them into samples.
 
     Args:
@@ -58,9 +59,9 @@ class DataSpec(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     limit: Count | None = None
     root: Path | None = None
 
+    @abstractmethod
     def load(self) -> Splits:
         """Read or generate the samples."""
-        raise NotImplementedError
 
     def splits(self, parts: Sequence[Samples], info: Info) -> Splits:
         """Train, validation and test, with `limit` applied to the first."""

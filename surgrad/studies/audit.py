@@ -71,6 +71,13 @@ class Audit:
     refused: dict[str, str]
     draws: int
 
+    @property
+    def closest(self) -> Soften:
+        """The soft network to whose gradient that of BPTT is the closest."""
+        cosines = [one.angles["bptt"]["network"].cosine for one in self.soft]
+        known = [cosine if math.isfinite(cosine) else -1.0 for cosine in cosines]
+        return self.soft[known.index(max(known))]
+
     def write(self, path: Path) -> None:
         """As JSON; nan becomes null."""
         atomic_write(path, json.dumps(_plain(asdict(self)), indent=2, allow_nan=False) + "\n")

@@ -71,7 +71,7 @@ def write_page(
 
 
 def _tiles(found: Audit, samples: int) -> Iterator[tuple[str, str]]:
-    best = max(found.soft, key=lambda one: _known(one.angles["bptt"]["network"].cosine))
+    best = found.closest
     yield "BPTT to the soft network, at best", f"{best.angles['bptt']['network'].cosine:.3f}"
     yield "at the scale", f"{best.scale:g}"
     if "bptt" in found.eventprop:
@@ -79,22 +79,14 @@ def _tiles(found: Audit, samples: int) -> Iterator[tuple[str, str]]:
     yield "samples", str(samples)
 
 
-def _known(value: float) -> float:
-    return value if math.isfinite(value) else -1.0
-
-
 def _sections(found: Audit) -> Iterator[Section]:
-    head = ("rule", *(f"{layer}: cosine, length" for layer in found.layers))
-    rows = [[kind, *map(told, by.values())] for kind, by in found.bptt.items()]
-    yield Section("bptt", "Angle to BPTT", _TABLE, (), head, rows)
+    yield _angles("bptt", "Angle to BPTT", _TABLE, found.layers, found.bptt)
     yield Section("soft", "How good is a surrogate gradient?", _SOFT, list(_pictures(found)))
     head = ("scale of the soft spike", "length of its gradient", "disagreement with differences")
     rows = [[f"{s.scale:g}", f"{s.norm:.3g}", f"{s.error:.1e}"] for s in found.soft]
     text = "The largest over the directions, in units of a typical derivative along one of them."
     yield Section("differences", "Soft networks", text, (), head, rows)
-    head = ("rule", *(f"{layer}: cosine, length" for layer in found.layers))
-    rows = [[kind, *map(told, by.values())] for kind, by in found.eventprop.items()]
-    yield Section("event", "Angle to EventProp", _EVENT, (), head, rows)
+    yield _angles("event", "Angle to EventProp", _EVENT, found.layers, found.eventprop)
     rows = [[kind, reason] for kind, reason in found.refused.items()]
     yield Section(
         "refused",
@@ -104,6 +96,14 @@ def _sections(found: Audit) -> Iterator[Section]:
         ("rule", "why"),
         rows,
     )
+
+
+def _angles(
+    name: str, title: str, text: str, layers: Sequence[str], found: dict[str, dict[str, Angle]]
+) -> Section:
+    head = ("rule", *(f"{layer}: cosine, length" for layer in layers))
+    rows = [[kind, *map(told, by.values())] for kind, by in found.items()]
+    return Section(name, title, text, (), head, rows)
 
 
 def told(angle: Angle) -> str:

@@ -14,7 +14,7 @@ from surgrad.report.sections import Section
 from surgrad.report.svg import theme
 from surgrad.studies.compare import Outcome
 from surgrad.studies.pictures import curves, scores
-from surgrad.studies.tally import Row, Spread, mebibytes, show
+from surgrad.studies.tally import Row, Spread, mebibytes, seconds, show
 from surgrad.training.schema import Experiment
 
 HEAD = ("rule", "test", "validation", "time an epoch", "memory of a step", "exact for", "needs")
@@ -80,15 +80,14 @@ def _rank(row: Row) -> float:
 
 
 def cells(row: Row) -> list[str]:
-    """A row of the table of a page or of a screen."""
+    """A row of the table."""
     needs = ", ".join(row.needs) or "its own layer, present and past"
-    seconds = "–" if row.epoch_seconds is None else f"{row.epoch_seconds.mean:.2f} s"
     name = row.rule if row.status == "finished" else f"{row.rule} ({row.status})"
     return [
         name,
         show(row.test, row.score),
         show(row.validation, row.score),
-        seconds,
+        seconds(row.epoch_seconds),
         mebibytes(row.memory),
         _EXACT[row.exact],
         needs,

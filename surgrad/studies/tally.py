@@ -166,6 +166,16 @@ def show(spread: Spread | None, score: str = "number") -> str:
     return f"{mean}{more}{unit}"
 
 
+def seconds(spread: Spread | None) -> str:
+    """A mean time.
+
+    Example:
+        >>> seconds(Spread(1.5, 0.1, 5))
+        '1.50 s'
+    """
+    return "–" if spread is None else f"{spread.mean:.2f} s"
+
+
 def mebibytes(spread: Spread | None) -> str:
     """A mean number of bytes.
 
