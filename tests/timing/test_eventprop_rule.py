@@ -24,18 +24,17 @@ from tests.timing.eventprop_nets import END, TAU_MEM, drawn, matrices, on_grid, 
 EXACT = EventProp(longest_rise=1e6)
 
 
-def truth(seed: int, kind: str, *, recurrent: bool) -> tuple[torch.Tensor, torch.Tensor, tuple]:
-    """Loss and gradient of the event-driven network, and the network."""
+def truth(seed: int, kind: str, *, recurrent: bool) -> tuple[torch.Tensor, tuple]:
+    """The gradient of the event-driven network, and the network."""
     hidden, out, times, labels = drawn(seed, recurrent=recurrent)
     spikes = hidden(times)
     if kind == "mean_over_time":
         scores = out(spikes).integral(END) / END
     else:
         scores = out(spikes).at(torch.full((len(times), out.out_features), END - 1e-9).double())
-    loss = nn.functional.cross_entropy(scores, labels)
-    loss.backward()
+    nn.functional.cross_entropy(scores, labels).backward()
     gradient = torch.cat([w.grad.flatten() for w in weights(hidden, out)])
-    return loss.detach(), gradient, (hidden, out, times, labels)
+    return gradient, (hidden, out, times, labels)
 
 
 # networks whose spikes are steep, and as many on the coarsest grid as in continuous time
@@ -56,7 +55,7 @@ def test_converges_to_the_event_driven_gradient_with_order_one(kind: str, reset:
     steps = (1e-4, 5e-5, 2.5e-5)
     errors = []
     for seed, recurrent in NETWORKS:
-        _, expected, (hidden, out, times, labels) = truth(seed, kind, recurrent=recurrent)
+        expected, (hidden, out, times, labels) = truth(seed, kind, recurrent=recurrent)
         found = []
         for dt in steps:
             net = on_grid(hidden, out, dt, reset=reset)
@@ -129,10 +128,10 @@ def test_first_spikes_have_the_gradient_of_their_times() -> None:
     assert (found - expected).norm() < 0.05 * expected.norm()
 
 
-def small(*, hidden=CuBaLIF, read=CuBaLI, connection=None, **options) -> Sequential:
+def small(*, hidden=CuBaLIF, read=CuBaLI, **options) -> Sequential:
     torch.manual_seed(0)
     return Sequential(
-        connection or nn.Linear(6, 8),
+        nn.Linear(6, 8),
         hidden(8, **options),
         nn.Linear(8, 3),
         read(3),
