@@ -91,17 +91,13 @@ def accuracy(net: nn.Module, pair: Pair) -> float:
     return right / len(pair[1])
 
 
-def train(kind: str, name: str, make: Callable[[], nn.Module], seed: int, epochs: int) -> None:
-    """Adam with one cycle; the epoch that is best on the validation samples is kept."""
-    out = RUNS / f"{kind}-{name}-{seed}.safetensors"
-    if out.exists():
-        return
-    torch.manual_seed(seed)
-    data, net, best, start = pictures(kind), make(), 0.0, time.perf_counter()
+def fit(net: nn.Module, data: dict[str, Pair], epochs: int, peak: float, name: str) -> None:
+    """Adam with one cycle; leaves the weights of the epoch best on the validation samples."""
+    best, start = 0.0, time.perf_counter()
     x, y = data["train"]
     optimiser = optim.Adam(net.parameters(), 1e-3)
     steps = epochs * -(-len(y) // BATCH)
-    schedule = optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, steps, cycle_momentum=False)
+    schedule = optim.lr_scheduler.OneCycleLR(optimiser, peak, steps, cycle_momentum=False)
     kept: dict[str, Tensor] = {}
     for epoch in range(1, epochs + 1):
         net.train()
@@ -114,9 +110,20 @@ def train(kind: str, name: str, make: Callable[[], nn.Module], seed: int, epochs
         if found >= best:
             best, kept = found, {k: v.clone() for k, v in net.state_dict().items()}
         spent = time.perf_counter() - start
-        print(f"{out.stem} epoch {epoch}: {100 * found:.2f} %, {spent:.0f} s", flush=True)
+        print(f"{name} epoch {epoch}: {100 * found:.2f} %, {spent:.0f} s", flush=True)
+    net.load_state_dict(kept)
+
+
+def train(kind: str, name: str, make: Callable[[], nn.Module], seed: int, epochs: int) -> None:
+    """Weights for a kind of pictures, unless they are there."""
+    out = RUNS / f"{kind}-{name}-{seed}.safetensors"
+    if out.exists():
+        return
+    torch.manual_seed(seed)
+    net = make()
+    fit(net, pictures(kind), epochs, 3e-3, out.stem)
     RUNS.mkdir(parents=True, exist_ok=True)
-    save_file(kept, out)
+    save_file(net.state_dict(), out)
 
 
 def table(kind: str, name: str, seed: int, limit: int | None) -> None:

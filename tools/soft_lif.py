@@ -10,18 +10,16 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
 import torch
-from conversion import accuracy, batches, pictures
-from torch import Tensor, nn, optim
-from torch.nn.functional import cross_entropy
+from conversion import Pair, accuracy, batches, fit, pictures
+from torch import nn
 
 from surgrad.conversion.rates import SoftLIF, to_lif
 from surgrad.files import atomic_write
 
 RUNS = Path("runs/soft_lif")
-EPOCHS, BATCH = 10, 128
+EPOCHS = 10
 TIMES = (25, 50, 100, 200)
 """Milliseconds after which the answer is read, from the mean of the last half of them."""
 
@@ -44,31 +42,16 @@ def start(net: nn.Sequential) -> None:
             nn.init.constant_(module.bias, 0.5 if module.out_features > 10 else 0.0)
 
 
-def train(data: dict[str, Any], seed: int) -> nn.Sequential:
-    """Adam with one cycle; the epoch that is best on the validation samples is kept."""
+def train(data: dict[str, Pair], seed: int) -> nn.Sequential:
+    """A network for the pictures."""
     torch.manual_seed(seed)
-    net, best, kept = mlp(), 0.0, {}
+    net = mlp()
     start(net)
-    x, y = data["train"]
-    optimiser = optim.Adam(net.parameters(), 1e-3)
-    steps = EPOCHS * -(-len(y) // BATCH)
-    schedule = optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, steps, cycle_momentum=False)
-    for epoch in range(1, EPOCHS + 1):
-        net.train()
-        for index in torch.randperm(len(y)).split(BATCH):
-            optimiser.zero_grad()
-            cross_entropy(net(x[index]), y[index]).backward()
-            optimiser.step()
-            schedule.step()
-        found = accuracy(net, data["validation"])
-        if found >= best:
-            best, kept = found, {k: v.clone() for k, v in net.state_dict().items()}
-        print(f"seed {seed} epoch {epoch}: {100 * found:.2f} %", flush=True)
-    net.load_state_dict(kept)
+    fit(net, data, EPOCHS, 2e-3, f"seed {seed}")
     return net
 
 
-def spiking(net: nn.Sequential, pair: tuple[Tensor, Tensor]) -> list[float]:
+def spiking(net: nn.Sequential, pair: Pair) -> list[float]:
     """The accuracy of LIF neurons at each time."""
     lif, right = to_lif(net), [0] * len(TIMES)
     with torch.no_grad():

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from types import TracebackType
 from typing import Annotated, Self
 
 from cyclopts import Parameter
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from surgrad.cli.overrides import experiment_of, split
@@ -17,6 +15,7 @@ from surgrad.errors import ConfigError, MissingExtraError
 from surgrad.studies import compare as study
 from surgrad.studies import tally
 from surgrad.studies.compare import Member, Outcome
+from surgrad.training.screen import Bar
 from surgrad.training.sinks import BatchDone, EpochDone, Event, Started
 
 
@@ -67,7 +66,7 @@ def compare(
     return 0
 
 
-class Board:
+class Board(Bar):
     """A study on the screen: a bar where there is a terminal, a line a run everywhere.
 
     Args:
@@ -75,31 +74,14 @@ class Board:
     """
 
     def __init__(self, members: list[Member]) -> None:
-        self.console = Console(highlight=False, markup=False, soft_wrap=True)
+        super().__init__()
         self._total = sum(member.experiment.training.epochs for member in members)
         self._count, self._finished, self._past = len(members), 0, 0.0
         self._name, self._batches = "", 1
-        self._bar: Progress | None = None
-        self._task = TaskID(0)
 
     def __enter__(self) -> Self:
-        if self.console.is_terminal:
-            columns = (BarColumn(bar_width=24), TextColumn("{task.description}"))
-            self._bar = Progress(
-                *columns, TimeRemainingColumn(), console=self.console, transient=True
-            )
-            self._task = self._bar.add_task("", total=self._total)
-            self._bar.start()
+        self._begin(self._total)
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
 
     def __call__(self, event: Event) -> None:
         """See `Event`."""

@@ -18,8 +18,8 @@ REFRESH = 0.1
 """Seconds between updates of the bar."""
 
 
-class Screen:
-    """Shows loss, accuracy, firing rates and the time left. Use it as a context manager.
+class Bar:
+    """A bar where there is a terminal, gone at the end. Use it as a context manager.
 
     Args:
         console: where to print; the standard output by default.
@@ -29,8 +29,6 @@ class Screen:
         self.console = console or Console(highlight=False, markup=False, soft_wrap=True)
         self._bar: Progress | None = None
         self._task = TaskID(0)
-        self._next = 0.0
-        self._epochs = self._batches = 0
 
     def __enter__(self) -> Self:
         return self
@@ -43,6 +41,33 @@ class Screen:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
+
+    def _begin(self, total: int, *, completed: int = 0, auto_refresh: bool = True) -> None:
+        """Draw the bar, if there is a terminal."""
+        if self.console.is_terminal:
+            self._bar = Progress(
+                BarColumn(bar_width=24),
+                TextColumn("{task.description}"),
+                TimeRemainingColumn(),
+                console=self.console,
+                transient=True,
+                auto_refresh=auto_refresh,
+            )
+            self._task = self._bar.add_task("", total=total, completed=completed)
+            self._bar.start()
+
+
+class Screen(Bar):
+    """Shows loss, accuracy, firing rates and the time left. Use it as a context manager.
+
+    Args:
+        console: where to print; the standard output by default.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        super().__init__(console)
+        self._next = 0.0
+        self._epochs = self._batches = 0
 
     def __call__(self, event: Event) -> None:
         """See `Event`."""
@@ -68,18 +93,8 @@ class Screen:
                 self.console.print(f"warning: {health.advice}", style="yellow")
         for record in event.history:
             self.console.print(epoch_line(record, self._epochs), style="dim")
-        if self.console.is_terminal:
-            self._bar = Progress(
-                BarColumn(bar_width=24),
-                TextColumn("{task.description}"),
-                TimeRemainingColumn(),
-                console=self.console,
-                transient=True,
-                auto_refresh=False,
-            )
-            done = len(event.history) * self._batches
-            self._task = self._bar.add_task("", total=self._epochs * self._batches, completed=done)
-            self._bar.start()
+        done = len(event.history) * self._batches
+        self._begin(self._epochs * self._batches, completed=done, auto_refresh=False)
 
     def _update(self, event: BatchDone) -> None:
         last = event.batch == self._batches
