@@ -2,8 +2,8 @@
 
 from surgrad.conversion.balance import METHODS, Method
 from surgrad.conversion.calibrate import shift_biases
-from surgrad.conversion.convert import convert, present
-from surgrad.conversion.curve import Point, against_time, multiplications
+from surgrad.conversion.convert import convert
+from surgrad.conversion.curve import Point, against_time, multiplications, present
 from surgrad.conversion.modules import Gain, MaxGate, Parallel
 from surgrad.conversion.qcfs import QCFS
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from surgrad.conversion.curve import present
 from surgrad.conversion.graph import Layer, run
 from surgrad.conversion.scaling import biased
 from surgrad.errors import ArgumentError
@@ -86,7 +87,7 @@ def _rates(net: Sequential, batches: Sequence[Tensor], steps: int) -> list[Tenso
     sums: list[Tensor] = []
     for x in batches:
         record = Record("counts")
-        out, _ = net(x.unsqueeze(0).expand(steps, *x.shape), record=record)
+        out, _ = net(present(x, steps), record=record)
         found = [_channels(layer["counts"]) / steps for layer in record.layers]
         if not net.neurons[-1].spiking:
             found[-1] = _channels(out[-1]) / steps

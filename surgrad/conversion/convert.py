@@ -75,6 +75,7 @@ def convert(
         >>> _ = torch.manual_seed(0)
         >>> net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3)).eval()
         >>> x = torch.rand(50, 4)
+        >>> from surgrad.conversion import present
         >>> out, _ = convert(net, [x])(present(x, 1000))
         >>> bool((out[-1] / 1000 - net(x)).abs().max() < 0.01)
         True
@@ -97,11 +98,6 @@ def convert(
     if row.corrected if correct is None else correct:
         correct_biases(spiking, layers, assembly.names, ceilings, seen, steps)
     return spiking
-
-
-def present(x: Tensor, steps: int) -> Tensor:
-    """An input as a constant current, `(steps, *x.shape)`, without a copy."""
-    return x.unsqueeze(0).expand(steps, *x.shape)
 
 
 def inputs_of(batch: Any) -> Tensor:

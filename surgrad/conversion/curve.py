@@ -44,6 +44,11 @@ class _Sums:
     operations: float = 0.0
 
 
+def present(x: Tensor, steps: int) -> Tensor:
+    """An input as a constant current, `(steps, *x.shape)`, without a copy."""
+    return x.unsqueeze(0).expand(steps, *x.shape)
+
+
 def against_time(
     net: Sequential, data: Iterable[Sequence[Tensor]], steps: Sequence[int]
 ) -> list[Point]:
@@ -98,7 +103,7 @@ def _follow(
     for mark, found in sums.items():
         while now < mark:
             piece, record = min(LONGEST, mark - now), Record("counts")
-            out, state = net(x.unsqueeze(0).expand(piece, *x.shape), state, record=record)
+            out, state = net(present(x, piece), state, record=record)
             now += piece
             answer = out[-1] if not net.neurons[-1].spiking else answer + out.sum(0)
             for neuron, layer, ways in zip(net.neurons, record.layers, reach, strict=True):
@@ -119,7 +124,7 @@ def fan_outs(net: Sequential, x: Tensor) -> list[Tensor | None]:
         x: one input, `(1, *features)`.
     """
     record = Record("counts")
-    net(x.unsqueeze(0), record=record)
+    net(present(x, 1), record=record)
     found: list[Tensor | None] = []
     for stage, layer in zip(net.stages[1:], record.layers, strict=False):
         counts = layer["counts"]

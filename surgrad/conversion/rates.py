@@ -13,6 +13,7 @@ from surgrad.conversion.modules import Gain
 from surgrad.errors import ArgumentError
 from surgrad.network import Sequential
 from surgrad.neurons import LI, LIF
+from surgrad.objectives.checks import positive
 
 # in units of γ; the two forms differ by e^-20 there
 FAR = 20.0
@@ -93,10 +94,8 @@ class SoftLIF(nn.Module):
         noise: float = 0.0,
     ) -> None:
         super().__init__()
-        for name, value in {"tau_mem": tau_mem, "gamma": gamma, "peak": peak}.items():
-            if not 0 < value < math.inf:
-                raise ArgumentError(f"{name} of SoftLIF", got=value, expected="a positive number")
         self.tau_mem, self.gamma, self.peak, self.noise = tau_mem, gamma, peak, noise
+        positive(self, "tau_mem", "gamma", "peak")
 
     def forward(self, current: Tensor) -> Tensor:
         """The rate over `peak`, of the shape of the current."""

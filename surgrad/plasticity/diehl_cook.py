@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from surgrad.errors import ArgumentError, ShapeError
+from surgrad.errors import ShapeError
 from surgrad.events import SpikeTrain
+from surgrad.objectives.checks import one_of, positive
 from surgrad.plasticity.winners import winners
 from surgrad.tableau import steps_of
 
@@ -38,7 +39,8 @@ class Competition:
         norm: the sum of a neuron's weights after each sample; None leaves it free.
 
     Raises:
-        ArgumentError: if a time constant or the norm is not positive.
+        ArgumentError: if a time constant, the threshold, `w_max` or the norm is not positive, or
+            a choice is none of those above.
     """
 
     dt: float = 1e-3
@@ -57,12 +59,9 @@ class Competition:
     norm: float | None = 78.4
 
     def __post_init__(self) -> None:
-        for name in ("dt", "tau_mem", "threshold", "tau_raised", "tau_pre", "w_max", "norm"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < math.inf:
-                raise ArgumentError(
-                    f"{name} of Competition", got=value, expected="a positive number"
-                )
+        positive(self, "dt", "tau_mem", "threshold", "tau_raised", "tau_pre", "w_max", "norm")
+        one_of(self, "pairing", "all", "nearest")
+        one_of(self, "bounds", "hard", "soft")
 
 
 class DiehlCook(nn.Module):

@@ -90,5 +90,6 @@ def test_mistakes_are_named():
     net = DiehlCook(12, 5, torch.Generator(), OWN)
     with pytest.raises(ShapeError, match="4 units"):
         net(SpikeTrain.from_dense(torch.zeros(3, 1, 4)))
-    with pytest.raises(ArgumentError, match="tau_mem"):
-        Competition(tau_mem=0.0)
+    for name, value in (("tau_mem", 0.0), ("pairing", "some"), ("bounds", "none")):
+        with pytest.raises(ArgumentError, match=f"{name} of Competition"):
+            Competition(**{name: value})
