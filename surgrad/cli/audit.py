@@ -59,7 +59,8 @@ def audit(
     place.mkdir(parents=True, exist_ok=True)
     found.write(place / "audit.json")
     _print(console, found)
-    command = ["surgrad", "audit", *named, "--rules", rules, "--samples", str(samples)]
+    options = ["--rules", rules, "--samples", str(samples), "--draws", str(draws)]
+    command = ["surgrad", "audit", *named, *options]
     try:
         from surgrad.studies.audit_page import write_page
 

@@ -75,7 +75,8 @@ def convert(
     place = out or Path("runs") / f"convert-{name}-{data}-{method}"
     place.mkdir(parents=True, exist_ok=True)
     save(spiking, place / "weights.pt")
-    given = {"data": data, "weights": weights, "method": method, "steps": steps, "share": share}
+    given = {"data": data, "weights": weights, "method": method, "steps": steps}
+    given |= {"share": share, "limit": limit}
     options = [f"--{key}={value}" for key, value in given.items() if value is not None]
     switch = [] if correct is None else ["--correct" if correct else "--no-correct"]
     command = shlex.join(["surgrad", "convert", model, *options, *switch])
@@ -107,7 +108,11 @@ def make_of(model: str) -> Any:
         )
     made = getattr(_module(place), name, None)
     if not callable(made):
-        raise ArgumentError("MODEL", got=f"no function {name} in {place}")
+        raise ArgumentError(
+            "MODEL",
+            got=f"no function {name} in {place}",
+            expected="the name of one that makes a network and needs no arguments",
+        )
     return made
 
 

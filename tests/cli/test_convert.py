@@ -51,7 +51,7 @@ def test_a_table_a_page_and_the_weights(run: Run, factory: Path, tmp_path: Path)
     assert int(rows[1][4]) == pytest.approx(10 * int(rows[1][3]), abs=6)
     folder = tmp_path / "runs" / "convert-digits-digits-shift"
     page = (folder / "conversion.html").read_text()
-    assert page.count("<svg") == 3 and "--method=shift" in page
+    assert page.count("<svg") == 3 and "--method=shift" in page and "--limit=50" in page
     assert torch.load(folder / "weights.pt", weights_only=True)["0.weight"].shape == (20, 64)
 
 

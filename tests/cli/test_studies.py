@@ -59,12 +59,14 @@ def test_mistakes(run: Run, short: Path, tokens: tuple[str, ...], told: str) -> 
 
 
 def test_audit_of_a_file_and_of_a_run(run: Run, short: Path, tmp_path: Path) -> None:
-    options = ("--rules", "bptt,dfa,likelihood", "--samples", "16")
+    options = ("--rules", "bptt,dfa,likelihood", "--samples", "16", "--draws", "2")
     code, out, err = run("audit", "short.toml", *options)
     assert code == 0, err
     assert "likelihood has none here" in out
     table = json.loads((tmp_path / "runs" / "audit-short" / "audit.json").read_text())
     assert table["bptt"]["bptt"]["network"]["cosine"] == pytest.approx(1)
+    page = (tmp_path / "runs" / "audit-short" / "report.html").read_text()
+    assert "--samples 16 --draws 2" in page
     assert run("train", "short.toml", "--out", "run", "--optimiser.lr", "0.05")[0] == 0
     assert run("audit", "run", *options)[0] == 0
     trained = json.loads((tmp_path / "run" / "audit" / "audit.json").read_text())
