@@ -31,7 +31,9 @@ class ERBP(ForwardRule):
     `E⁺` and `E⁻` are error neurons: they integrate the loss's gradient at an output unit, in units
     of the mean error of a step, and spike when a `quantum` has gathered, at most once a step. So a
     synapse needs additions and comparisons only. No trace remembers presynaptic spikes; what a
-    spike does to the membrane later than at once is left out.
+    spike does to the membrane later than at once is left out. That costs: on Yin-Yang, where a
+    hidden layer that does not learn reaches 85.5 %, it came to 87.7 ± 2.3 % (five seeds) where
+    back-propagation through time reaches 97.6 % (`docs/results.md`).
 
     Args:
         width: `b`, the half-width of the boxcar on the membrane potential, in its units.
