@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
+from functools import reduce
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from surgrad.errors import RuleError
 from surgrad.kernels.scan import NeuronState, Scan
@@ -107,13 +109,33 @@ class MaxGate(Neuron):
         self, current: Tensor, state: NeuronState | None = None, *, lengths: Tensor | None = None
     ) -> Scan:
         """See `Neuron.run`; spikes end with the neurons before, whatever the lengths."""
-        steps = list(current.unbind(0))
-        if state is not None:
-            steps[0] = steps[0] + state.x[0]
-        # many times faster than a cumulative sum over the axis that is the furthest apart
-        counts = torch.stack([*accumulate(steps)])
-        peaks = self.pool(counts.flatten(0, 1)).unflatten(0, counts.shape[:2])
-        before = torch.zeros_like(peaks[:1]) if state is None else self.pool(state.x[0])[None]
-        passed = torch.cat([before, peaks]).diff(dim=0)
-        still = torch.zeros_like(passed[-1])
-        return Scan(passed, peaks, NeuronState(counts[-1:], passed[-1], still, still))
+        counts = torch.zeros_like(current[0]) if state is None else state.x[0]
+        before, passed, peaks = self._largest(counts), [], []
+        # a step at a time, which stays in the processor's cache
+        for spikes in current.unbind(0):
+            counts = counts + spikes
+            peaks.append(self._largest(counts))
+            passed.append(peaks[-1] - before)
+            before = peaks[-1]
+        still = torch.zeros_like(before)
+        after = NeuronState(counts[None], passed[-1], still, still)
+        return Scan(torch.stack(passed), torch.stack(peaks), after)
+
+    def _largest(self, counts: Tensor) -> Tensor:
+        """The pooled counts; where no gradient needs one winner, by axes, ten times as fast."""
+        pool: Any = self.pool
+        axes = 1 if isinstance(pool, nn.MaxPool1d) else 2
+        options = (pool.kernel_size, pool.stride, pool.padding, pool.dilation)
+        kernel, stride, padding, dilation = (_each(option, axes) for option in options)
+        if torch.is_grad_enabled() or pool.ceil_mode or max(dilation) > 1:
+            return pool(counts)
+        # counts are nowhere below the zeros of the padding
+        counts = F.pad(counts, [side for size in padding[::-1] for side in (size, size)])
+        for axis in range(axes):
+            windows = counts.unfold(axis - axes, kernel[axis], stride[axis])
+            counts = reduce(torch.maximum, windows.unbind(-1))
+        return counts
+
+
+def _each(option: int | tuple[int, ...], axes: int) -> tuple[int, ...]:
+    return (option,) * axes if isinstance(option, int) else option

@@ -183,9 +183,12 @@ def test_a_residual_block_counts_like_the_sum():
 def test_the_gate_lets_the_maximum_of_the_counts_through():
     torch.manual_seed(3)
     spikes = (torch.rand(40, 2, 3, 6, 6) < torch.rand(2, 3, 6, 6)).float()
-    for pool in (nn.MaxPool2d(2), nn.MaxPool2d(3, 2, 1)):
+    pools = [nn.MaxPool2d(2), nn.MaxPool2d(3, 2, 1), nn.MaxPool2d((3, 2), (1, 2), (0, 1))]
+    for pool in (*pools, nn.MaxPool2d(2, dilation=2), nn.MaxPool2d(4, ceil_mode=True)):
         gate = MaxGate(pool)
         whole, _ = gate(spikes)
+        with torch.no_grad():
+            assert torch.equal(gate(spikes)[0], whole)
         counts = torch.stack([pool(c) for c in spikes.cumsum(0)])
         assert torch.equal(whole.cumsum(0), counts)
         assert set(whole.unique().tolist()) == {0.0, 1.0}
