@@ -9,7 +9,13 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from surgrad.connections import fluctuation_driven_, mean_square_trace, weighted
+from surgrad.connections import (
+    OtherWayBack,
+    fluctuation_driven_,
+    mean_square_trace,
+    way_back,
+    weighted,
+)
 from surgrad.errors import ArgumentError, ShapeError
 from surgrad.events import SpikeTrain
 from surgrad.kernels import engine
@@ -19,6 +25,8 @@ from surgrad.spikes import SpikeFunction
 
 State = tuple[NeuronState, ...]
 """One `NeuronState` for each layer of neurons, in order."""
+
+Values = SpikeTrain | engine.Events | Tensor
 
 FIELDS = ("s", "v", "counts")
 # of the variance of a recurrent layer's membrane, what its input brings (Rossbroich et al. 2022)
@@ -220,8 +228,12 @@ class Sequential(nn.Module):
         values, states, stages = inputs, [], self.stages
         for index, stage in enumerate(stages):
             before = None if state is None else state[index]
-            following = stages[index + 1] if index + 1 < len(stages) else None
-            result = self._stage(stage, following, values, before, lengths, record)
+            onward = None
+            if index + 1 < len(stages):
+                onward = self._onward(stage, stages[index + 1], values)
+            fields = () if record is None else record.fields
+            shown = engine.Shown(onward is None or "s" in fields, "v" in fields, onward)
+            result = self._stage(stage, values, before, lengths, shown)
             values = result.scan.output if result.events is None else result.events
             states.append(result.scan.state)
             if record is not None:
@@ -230,29 +242,29 @@ class Sequential(nn.Module):
             values = values.to_dense(self._dtype)
         return each_step(self.tail, cast(Tensor, values)), tuple(states)
 
+    def _onward(self, stage: Stage, following: Stage, values: Values) -> Tensor | None:
+        """What takes errors back from the next connection, if events will drive it."""
+        linear = by_events(stage, values.shape[2:])
+        units = stage.neuron.size if linear is None else (linear.out_features,)
+        if units is None or by_events(following, units) is None:
+            return None
+        return way_back(following.connection)
+
     def _stage(
         self,
         stage: Stage,
-        following: Stage | None,
-        values: SpikeTrain | engine.Events | Tensor,
+        values: Values,
         state: NeuronState | None,
         lengths: Tensor | None,
-        record: Record | None,
+        shown: engine.Shown,
     ) -> engine.Outcome:
-        """Run one stage, on events where they come in, and hand events on where they are taken."""
-        fields = () if record is None else record.fields
+        """Run one stage, on events where they come in."""
         neuron, linear = stage.neuron, by_events(stage, values.shape[2:])
-        onward = None
-        if following is not None:
-            units = neuron.size if linear is None else (linear.out_features,)
-            after = None if units is None else by_events(following, units)
-            onward = None if after is None else after.weight
         if isinstance(values, SpikeTrain):
             if linear is not None and engine.sparse(values):
                 values = engine.Events.of(values)
             else:
                 values = values.to_dense(self._dtype)
-        shown = engine.Shown(onward is None or "s" in fields, "v" in fields, onward)
         if isinstance(values, engine.Events):
             # they come only where `by_events` has found these weights
             linear = cast(nn.Linear, linear)
@@ -313,9 +325,10 @@ def by_events(stage: Stage, features: tuple[int, ...]) -> nn.Linear | None:
     A weight that is computed (`torch.nn.utils.parametrize`) or a hook needs the module's own call.
     """
     modules = [module for module in stage.connection if type(module) is not nn.Flatten]
-    if len(modules) != 1 or type(modules[0]) is not nn.Linear:
+    linear, neuron = modules[0] if len(modules) == 1 else None, stage.neuron
+    linear = linear.module if isinstance(linear, OtherWayBack) else linear
+    if type(linear) is not nn.Linear:
         return None
-    linear, neuron = modules[0], stage.neuron
     plain = not (linear._forward_hooks or linear._forward_pre_hooks or linear._backward_hooks)
     flat = len(features) == 1 or len(stage.connection) > 1
     fits = flat and linear.in_features == prod(features)
@@ -363,7 +376,9 @@ def set_weights(
     neuron = stage.neuron
     threshold, own = 1.0, None
     if isinstance(neuron, SpikingNeuron):
-        threshold, own = float(neuron.threshold().detach().mean()), neuron.recurrent
+        # up to where a spike begins, which is below its peak in neurons with an upstroke
+        theta = torch.as_tensor(neuron.linearised().theta)
+        threshold, own = float(theta.detach().mean()), neuron.recurrent
     module = weighted(stage.connection)
     if module is not None:
         share = 1.0 if own is None else FEED_FORWARD_SHARE

@@ -1,5 +1,6 @@
 """What lies between layers of neurons, and how its weights begin."""
 
 from surgrad.connections.initialisation import fluctuation_driven_, mean_square_trace, weighted
+from surgrad.connections.ways import OtherWayBack, way_back
 
-__all__ = ["fluctuation_driven_", "mean_square_trace", "weighted"]
+__all__ = ["OtherWayBack", "fluctuation_driven_", "mean_square_trace", "way_back", "weighted"]

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from itertools import accumulate
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
-from surgrad.connections import weighted
+from surgrad.connections import OtherWayBack, weighted
 from surgrad.errors import RuleError
 from surgrad.events import SpikeTrain
-from surgrad.learning.base import EVERYTHING, Batch, Need, Result, Rule, evaluate
-from surgrad.learning.cells import like_weights
+from surgrad.kernels import engine
+from surgrad.kernels.scan import NeuronState
+from surgrad.learning.base import EVERYTHING, Need, Result, Rule
+from surgrad.learning.bptt import BPTT
 from surgrad.learning.feedback import fixed, matrix
-from surgrad.network import Sequential, Stage, each_step
-from surgrad.objectives import Loss, Objective, as_objective
+from surgrad.network import Record, Sequential, State, Values, by_events, each_step
+from surgrad.neurons import Neuron
+from surgrad.objectives import Loss, Objective
 from surgrad.objectives.checks import one_of
 
 
@@ -55,40 +59,29 @@ class FeedbackAlignment(Rule):
 
     def gradients(self, net: Sequential, batch: tuple, loss: Loss | Objective) -> Result:
         """See `Rule.gradients`."""
-        objective, full = as_objective(loss, net.dt), Batch.of(batch, net)
-        values, counts = _dense(net, full), []
-        for index, stage in enumerate(net.stages):
-            values = self._connect(index, stage.connection, values)
-            values = stage.neuron.run(values, lengths=full.lengths).output
-            counts += [values.sum(0)] if stage.neuron.spiking else []
-        output = self._connect(len(net.stages), net.tail, values)
-        value, penalty = evaluate(net, full, objective, output, counts)
-        (value + penalty).backward()
-        return Result.of(value, output, counts, penalty)
+        return BPTT().gradients(self._aligned(net), batch, loss)
 
-    def _connect(self, index: int, connection: nn.Sequential, values: Tensor) -> Tensor:
-        if not values.requires_grad or self.feedback == "symmetric":
-            return each_step(connection, values)
-        for module in connection:
-            if getattr(module, "weight", None) is None:
-                values = each_step(module, values)
-            else:
-                values = self._aligned(index, module, values)
-        return values
+    def _aligned(self, net: Sequential) -> Sequential:
+        """The network with other ways back, which shares all parameters."""
+        modules: list[nn.Module] = []
+        behind = 0
+        for module in net:
+            weight = getattr(module, "weight", None)
+            if behind and isinstance(weight, nn.Parameter):
+                module = OtherWayBack(module, self._matrix(behind, weight))
+            modules.append(module)
+            behind += isinstance(module, Neuron)
+        return Sequential(*modules, input_rate=None, batch_first=net.batch_first)
 
-    def _aligned(self, index: int, module: nn.Module, values: Tensor) -> Tensor:
-        """The module forward, another one backward."""
-        weight = module.get_parameter("weight")
-        B = fixed(
-            (len(weight), weight[0].numel()), seed=self.seed, layer=index, like=weight
-        ).view_as(weight)
-        if self.feedback == "sign":
-            # N(1, 1/4) from the normal numbers of variance 1/n
-            B = weight.detach() * (1 + 0.5 * B * weight[0].numel() ** 0.5).relu()
-        flat = values.flatten(0, 1)
-        back = functional_call(module, {**_none_of(module), "weight": B}, flat)
-        total = module(flat.detach()) + (back - back.detach())
-        return total.unflatten(0, values.shape[:2])
+    def _matrix(self, layer: int, weight: Tensor) -> Tensor:
+        if self.feedback == "symmetric":
+            return weight
+        shape = len(weight), weight[0].numel()
+        B = fixed(shape, seed=self.seed, layer=layer, like=weight).view_as(weight)
+        if self.feedback == "random":
+            return B
+        # N(1, 1/4) from the normal numbers of variance 1/n
+        return weight.detach() * (1 + 0.5 * B * shape[1] ** 0.5).relu()
 
 
 @dataclass(frozen=True)
@@ -129,8 +122,6 @@ class DirectFeedbackAlignment(Rule):
 
     def gradients(self, net: Sequential, batch: tuple, loss: Loss | Objective) -> Result:
         """See `Rule.gradients`."""
-        objective, full = as_objective(loss, net.dt), Batch.of(batch, net)
-        *below, last = net.stages
         if weighted(net.tail) is not None:
             raise RuleError(
                 "modules behind the last neurons under DirectFeedbackAlignment",
@@ -138,54 +129,120 @@ class DirectFeedbackAlignment(Rule):
                 expected="none with weights: the error is taken at the last neurons' current",
                 fix="put a read-out neuron (LI) behind them",
             )
-        values, spikes = _dense(net, full), []
-        for stage in below:
-            current = each_step(stage.connection, values)
-            spikes.append(stage.neuron.run(current, lengths=full.lengths).output)
-            values = spikes[-1].detach().requires_grad_()
-        current = each_step(last.connection, values)
-        result = last.neuron.run(current, lengths=full.lengths)
-        output = each_step(net.tail, result.output)
-        layers = [*spikes, result.output]
-        counts = [
-            s.sum(0) for s, stage in zip(layers, net.stages, strict=True) if stage.neuron.spiking
-        ]
-        value, penalty = evaluate(net, full, objective, output, counts)
-        (error,) = torch.autograd.grad(value, current, retain_graph=True)
-        reached = [
-            (s, e)
-            for s, e in zip(spikes, self._signals(error, spikes, below, last), strict=True)
-            if s.requires_grad
-        ]
-        torch.autograd.backward(
-            [value + penalty, *(s for s, _ in reached)], [None, *(e for _, e in reached)]
-        )
-        return Result.of(value, output, counts, penalty)
-
-    def _signals(
-        self, error: Tensor, spikes: list[Tensor], below: list[Stage], last: Stage
-    ) -> list[Tensor]:
-        """The learning signal of each hidden layer, of the shape of its spikes."""
-        signals: list[Tensor] = []
-        if self.feedback == "random":
-            flat = error.flatten(2)
-            for index, s in enumerate(spikes):
-                B = matrix(s[0, 0].numel(), flat.shape[2], "random", self.seed, index, flat)
-                signals.append((flat @ B.T).view_as(s))
-            return signals
-        behind = [*below[1:], last]
-        for s, stage in zip(reversed(spikes), reversed(behind), strict=True):
-            leaf = s.detach().requires_grad_()
-            (error,) = torch.autograd.grad(each_step(stage.connection, leaf), leaf, error)
-            signals.insert(0, error)
-        return signals
+        return BPTT().gradients(_Direct(net, self), batch, loss)
 
 
-def _dense(net: Sequential, batch: Batch) -> Tensor:
-    inputs = batch.inputs
-    return inputs.to_dense(like_weights(net).dtype) if isinstance(inputs, SpikeTrain) else inputs
+class _Direct(Sequential):
+    """A network with the same numbers, whose last current sends its gradient to all layers.
+
+    Args:
+        net: the network, with which all parameters are shared.
+        rule: how it gets there.
+    """
+
+    def __init__(self, net: Sequential, rule: DirectFeedbackAlignment) -> None:
+        super().__init__(*net, input_rate=None, batch_first=net.batch_first)
+        self.rule = rule
+
+    def run(
+        self,
+        inputs: SpikeTrain | Tensor,
+        state: State | None = None,
+        *,
+        lengths: Tensor | None = None,
+        record: Record | None = None,
+    ) -> tuple[Tensor, State]:
+        """See `Sequential.run`."""
+        if isinstance(inputs, SpikeTrain):
+            lengths = inputs.lengths if lengths is None else lengths
+        self._check(inputs, state)
+        stages, fields = self.stages, () if record is None else record.fields
+        before = [None] * len(stages) if state is None else state
+        values: Values = inputs
+        results: list[engine.Outcome] = []
+        for stage, held, way in zip(stages[:-1], before[:-1], self._matrices(), strict=True):
+            shown = engine.Shown(way is None or "s" in fields, "v" in fields, way)
+            results.append(self._stage(stage, values, held, lengths, shown))
+            scan, events = results[-1].scan, results[-1].events
+            values = scan.output.detach() if events is None else events._replace(carrier=None)
+        shown = engine.Shown(potentials="v" in fields)
+        results.append(self._last(values, results, before[-1], lengths, shown))
+        if record is not None:
+            for result in results:
+                record.add(result)
+        output = each_step(self.tail, results[-1].scan.output)
+        return output, tuple(result.scan.state for result in results)
+
+    def _last(
+        self,
+        values: Values,
+        below: list[engine.Outcome],
+        state: NeuronState | None,
+        lengths: Tensor | None,
+        shown: engine.Shown,
+    ) -> engine.Outcome:
+        """The last stage; the gradient of its current goes to all `below`."""
+        last = self.stages[-1]
+        if isinstance(values, engine.Events):
+            carriers = [r.events.carrier for r in below if r.events is not None]
+            found = [carrier for carrier in carriers if carrier is not None]
+            values = values._replace(carrier=sum(found[1:], found[0]) if found else None)
+        if not below or isinstance(values, engine.Events):
+            return self._stage(last, values, state, lengths, shown)
+        current = each_step(last.connection, cast(Tensor, values))
+        spikes = [result.scan.output for result in below]
+        current = current + self._ways(spikes, current)
+        return engine.Outcome(last.neuron.run(current, state, lengths=lengths), None, None)
+
+    def _matrices(self) -> Sequence[Tensor | None]:
+        """`Bᵀ` of each hidden layer, `(outputs, neurons)`, where events drive all behind it."""
+        below, units = self.stages[:-1], None
+        linears = []
+        for stage in self.stages:
+            linear = None if units is None else by_events(stage, units)
+            linears.append(linear)
+            first = weighted(stage.connection)
+            size = (first.out_features,) if isinstance(first, nn.Linear) else None
+            units = stage.neuron.size or size
+        if None in linears[1:]:
+            return [None] * len(below)
+        weights = [linear.weight.detach() for linear in linears if linear is not None]
+        if self.rule.feedback == "symmetric":
+            return list(accumulate(reversed(weights), torch.mm))[::-1]
+        sizes = [weight.shape[1] for weight in weights]
+        return [self._random(i, n, len(weights[-1]), weights[-1]).T for i, n in enumerate(sizes)]
+
+    def _ways(self, spikes: list[Tensor], current: Tensor) -> Tensor:
+        """Zeros of the shape of the last current, whose gradient goes to the spikes."""
+        total = torch.zeros_like(current)
+        if self.rule.feedback == "symmetric":
+            carry: Tensor | float = 0.0
+            for s, stage in zip(spikes, self.stages[1:], strict=True):
+                carry = total = _Through.apply(s + carry, stage.connection)
+            return total
+        flat = current.flatten(2)
+        for index, s in enumerate(spikes):
+            back = s.flatten(2) @ self._random(index, s[0, 0].numel(), flat.shape[2], flat)
+            total = total + (back - back.detach()).view_as(current)
+        return total
+
+    def _random(self, layer: int, neurons: int, outputs: int, like: Tensor) -> Tensor:
+        return matrix(neurons, outputs, "random", self.rule.seed, layer, like)
 
 
-def _none_of(module: nn.Module) -> dict[str, Tensor]:
-    """Zeros in place of all parameters."""
-    return {name: torch.zeros_like(p) for name, p in module.named_parameters()}
+class _Through(torch.autograd.Function):
+    """Zeros whose gradient goes through a connection to what came in, and not to its weights."""
+
+    @staticmethod
+    def forward(ctx, values: Tensor, connection: nn.Sequential) -> Tensor:
+        ctx.save_for_backward(values)
+        ctx.connection = connection
+        return torch.zeros_like(each_step(connection, values))
+
+    @staticmethod
+    def backward(ctx, *grad_outputs: Tensor) -> tuple[Tensor, None]:
+        (values,) = ctx.saved_tensors
+        with torch.enable_grad():
+            leaf = values.detach().requires_grad_()
+            reached = each_step(ctx.connection, leaf)
+            return torch.autograd.grad(reached, leaf, grad_outputs)[0], None

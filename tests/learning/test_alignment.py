@@ -4,11 +4,17 @@ import pytest
 import torch
 from torch import nn
 
+from surgrad import kernels
 from surgrad.errors import RuleError
+from surgrad.events import SpikeTrain
+from surgrad.kernels import engine
 from surgrad.learning import BPTT, DirectFeedbackAlignment, FeedbackAlignment
 from surgrad.learning.feedback import fixed
-from surgrad.neurons import CuBaLIF
+from surgrad.network import Sequential
+from surgrad.neurons import LI, CuBaLIF
 from surgrad.objectives import Objective, RateBound, losses
+from surgrad.spikes import Surrogate
+from surgrad.surrogates import fast_sigmoid
 from tests.learning.nets import assert_equal, batch, cosine, gradients, network
 
 PRICED = Objective(losses.max_over_time, [RateBound(lower=300.0, strength=1e-3)])
@@ -81,3 +87,82 @@ def test_direct_feedback_needs_the_error_at_a_current():
     net = network(CuBaLIF, read=None, tail=(nn.Linear(6, 3),))
     with pytest.raises(RuleError, match="LI"):
         DirectFeedbackAlignment().gradients(net, batch(), losses.every_step)
+
+
+def refuse(*_, **__):
+    raise AssertionError("the definition was run")
+
+
+FEEDBACK = [
+    FeedbackAlignment("random"),
+    FeedbackAlignment("sign"),
+    FeedbackAlignment("symmetric"),
+    DirectFeedbackAlignment("random"),
+    DirectFeedbackAlignment("symmetric"),
+]
+
+
+@pytest.mark.parametrize("rule", FEEDBACK, ids=str)
+@pytest.mark.parametrize("recurrent", [False, True])
+@pytest.mark.parametrize("events", [False, True])
+def test_the_kernels_give_what_the_definition_gives(rule, recurrent, events, monkeypatch):
+    net = network(CuBaLIF, hidden=3, recurrent=recurrent, detach_reset=False, learn=("tau_mem",))
+    inputs, targets, lengths = batch()
+    net, data = net.float(), (inputs.float(), targets, lengths)
+    if events:
+        sparse = inputs.float() * (torch.arange(4) == torch.arange(24).view(-1, 1, 1) % 16)
+        data = SpikeTrain.from_dense(sparse, lengths=lengths), targets
+        assert engine.sparse(data[0])
+        with torch.no_grad():
+            net[0].weight.mul_(4)
+    with kernels.reference():
+        _, truth = gradients(rule, net, data, PRICED)
+    monkeypatch.setattr(engine, "_definition", refuse)
+    assert_equal(gradients(rule, net, data, PRICED)[1], truth, 2e-4)
+
+
+@pytest.mark.parametrize(
+    ("rule", "hidden"),
+    [(FeedbackAlignment("symmetric"), 3), (DirectFeedbackAlignment("symmetric"), 1)],
+)
+def test_symmetric_feedback_is_bptt_on_the_kernels(rule, hidden, monkeypatch):
+    net = network(CuBaLIF, hidden=hidden, recurrent=True).float()
+    inputs, *rest = batch()
+    data = inputs.float(), *rest
+    monkeypatch.setattr(engine, "_definition", refuse)
+    _, truth = gradients(BPTT(), net, data, PRICED)
+    assert_equal(gradients(rule, net, data, PRICED)[1], truth, 1e-5)
+
+
+def test_what_is_long_is_checkpointed_with_the_same_result(monkeypatch):
+    monkeypatch.setattr("surgrad.learning.bptt.LONG", 10)
+    monkeypatch.setattr("surgrad.learning.windows.SHORTEST", 7)
+    net = network(CuBaLIF, hidden=2, recurrent=True)
+    for rule in FEEDBACK:
+        _, short = gradients(rule, net, batch(), PRICED)
+        with monkeypatch.context() as patch:
+            patch.setattr("surgrad.learning.bptt.LONG", 100)
+            _, whole = gradients(rule, net, batch(), PRICED)
+        assert_equal(short, whole)
+
+
+def test_direct_feedback_goes_to_convolutions():
+    torch.manual_seed(0)
+    net = Sequential(
+        nn.Conv1d(1, 2, 2), CuBaLIF((2, 3), tau_mem=8e-3), nn.Conv1d(2, 2, 2), CuBaLIF((2, 2)),
+        nn.Flatten(), nn.Linear(4, 3), LI(3), dt=1e-3, spike=Surrogate(fast_sigmoid(5)),
+        input_rate=300.0,
+    ).double()  # fmt: skip
+    with torch.no_grad():
+        for place in (0, 2):
+            net[place].get_parameter("weight").mul_(5).abs_()
+    inputs, targets, lengths = batch()
+    data = inputs.unsqueeze(2), targets, lengths
+    _, truth = gradients(BPTT(), net, data, losses.every_step)
+    _, found = gradients(DirectFeedbackAlignment("symmetric"), net, data, losses.every_step)
+    assert_equal(found, truth, names=["2.weight", "5.weight"])
+    assert found["0.weight"].abs().max() > 1e-7
+    _, other = gradients(DirectFeedbackAlignment(), net, data, losses.every_step)
+    assert_equal(other, truth, names=["5.weight"])
+    assert other["0.weight"].abs().max() > 1e-7
+    assert abs(cosine(other["0.weight"], truth["0.weight"])) < 0.9
