@@ -6,7 +6,8 @@ For each synapse from unit j to neuron i the two sums
     down_ij = Σ_n g[n] S_j[n] o_i[n] (a₂⁻ + a₃⁻ r'_j[n])
 
 with the presynaptic traces r and r' and the postsynaptic ones o and o', as they are before the
-spikes of the step. Work is proportional to spikes times the other side's units.
+spikes of the step. A weight that several synapses share, as in a convolution, gets the sum over
+them. Work is proportional to spikes times the synapses of a unit.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from torch import Tensor
 
 from surgrad.events import SpikeTrain
 from surgrad.kernels.compiled import Kernel, inlined
+from surgrad.plasticity.taps import Taps
 
 
 class Amplitudes(NamedTuple):
@@ -47,62 +49,75 @@ def fade(trace, at, size, factor):
 
 
 @inlined
-def mark(trace, at, units, start, stop, nearest):
+def mark(trace, at, units, start, stop, channels, places, nearest):
     """Add spikes to a trace, or set it to one where only the nearest spike counts."""
     for k in range(start, stop):
-        place = at + units[k]
-        trace[place] = np.float32(1.0) if nearest else trace[place] + np.float32(1.0)
+        # the channels of a place lie side by side
+        unit = at + units[k] % places * channels + units[k] // places
+        trace[unit] = np.float32(1.0) if nearest else trace[unit] + np.float32(1.0)
+
+
+@inlined
+def deposit(sums, trace, at, size, row, channels, table, place, places, taps):
+    """Add what a spike finds of a trace on the other side, for each tap of the kernel."""
+    for tap in range(taps):
+        other = table[tap * places + place]
+        if other >= 0:
+            into, seen = (row * taps + tap) * channels, at + other * channels
+            for j in range(channels):
+                sums[into + j] += size * trace[seen + j]
 
 
 @Kernel
-def pairs(order, sizes, pre, post, gains, amplitudes, decays, work, up, down):
-    """Add to `up` (post × pre) and `down` (pre × post).
+def pairs(order, sizes, pre, post, tables, gains, amplitudes, decays, work, up, down):
+    """Add to `up` (post × taps × pre) and `down` (pre × taps × post), channels of either side.
 
     Args:
         order: empty.
-        sizes: steps, samples, presynaptic units, postsynaptic units, nearest, at once.
+        sizes: steps, samples, presynaptic channels, postsynaptic ones, taps, presynaptic places,
+            postsynaptic ones, nearest, at once.
         pre: row pointers and units of the presynaptic spikes.
         post: the same of the postsynaptic ones.
+        tables: see `Taps`.
         gains: g of each sample and step.
         amplitudes: a₂⁺, a₂⁻, a₃⁺, a₃⁻.
         decays: of r, o, r', o'.
         work: space for the four traces.
-        up: the sums that potentiate, post × pre.
-        down: those that depress, pre × post.
+        up: the sums that potentiate.
+        down: those that depress.
     """
-    steps, samples, M, N, nearest, at_once = sizes
+    steps, samples, M, N, taps, Q, P, nearest, at_once = sizes
     rows, units = pre
     post_rows, post_units = post
-    r, o, r2, o2 = 0, M, M + N, 2 * M + N
+    before, after = tables
+    r, o, r2, o2 = 0, M * Q, M * Q + N * P, 2 * M * Q + N * P
     for sample in range(samples):
-        for n in range(2 * (M + N)):
+        for n in range(2 * (M * Q + N * P)):
             work[n] = np.float32(0.0)
         for t in range(steps):
             row = sample * steps + t
             a, b, c, d = rows[row], rows[row + 1], post_rows[row], post_rows[row + 1]
-            fade(work, r, M, decays[0])
-            fade(work, o, N, decays[1])
-            fade(work, r2, M, decays[2])
-            fade(work, o2, N, decays[3])
+            fade(work, r, M * Q, decays[0])
+            fade(work, o, N * P, decays[1])
+            fade(work, r2, M * Q, decays[2])
+            fade(work, o2, N * P, decays[3])
             gain = gains[row]
             if at_once:
-                mark(work, r, units, a, b, nearest)
+                mark(work, r, units, a, b, M, Q, nearest)
             if gain != 0.0:
                 for k in range(c, d):
-                    i = post_units[k]
-                    size = gain * (amplitudes[0] + amplitudes[2] * work[o2 + i])
-                    for j in range(M):
-                        up[i * M + j] += size * work[r + j]
+                    i, place = post_units[k] // P, post_units[k] % P
+                    size = gain * (amplitudes[0] + amplitudes[2] * work[o2 + place * N + i])
+                    deposit(up, work, r, size, i, M, before, place, P, taps)
                 for k in range(a, b):
-                    j = units[k]
-                    size = gain * (amplitudes[1] + amplitudes[3] * work[r2 + j])
-                    for i in range(N):
-                        down[j * N + i] += size * work[o + i]
+                    j, place = units[k] // Q, units[k] % Q
+                    size = gain * (amplitudes[1] + amplitudes[3] * work[r2 + place * M + j])
+                    deposit(down, work, o, size, j, N, after, place, Q, taps)
             if not at_once:
-                mark(work, r, units, a, b, nearest)
-            mark(work, r2, units, a, b, nearest)
-            mark(work, o, post_units, c, d, nearest)
-            mark(work, o2, post_units, c, d, nearest)
+                mark(work, r, units, a, b, M, Q, nearest)
+            mark(work, r2, units, a, b, M, Q, nearest)
+            mark(work, o, post_units, c, d, N, P, nearest)
+            mark(work, o2, post_units, c, d, N, P, nearest)
 
 
 def sums(
@@ -112,10 +127,11 @@ def sums(
     amplitudes: Amplitudes,
     decays: Decays,
     *,
+    taps: Taps | None = None,
     nearest: bool = False,
     at_once: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """Potentiation and depression of each synapse, both `(post, pre)`.
+    """Potentiation and depression of each weight, both `(post, pre, taps)`.
 
     Args:
         pre: presynaptic spikes, `(time, batch, *features)`.
@@ -123,6 +139,7 @@ def sums(
         gains: what a pair counts for that is complete in a step, `(batch, time)`.
         amplitudes: of pairs and triplets.
         decays: of the traces.
+        taps: how units are joined, in channels and places; None for all with all.
         nearest: whether only the last spike before counts, and not all.
         at_once: whether an input acts in its own step, so that a spike together with its cause is
             potentiated.
@@ -135,19 +152,21 @@ def sums(
         >>> up.item(), down.item()
         (0.25, 0.0)
     """
-    M, N = pre.units, post.units
-    up, down = torch.zeros(N, M), torch.zeros(M, N)
-    sizes = (pre.time, pre.batch, M, N, int(nearest), int(at_once))
+    taps = Taps.dense() if taps is None else taps
+    count, Q, P = taps.sizes
+    M, N = pre.units // Q, post.units // P
+    up, down = torch.zeros(N, count, M), torch.zeros(M, count, N)
     pairs(
         (),
-        sizes,
+        (pre.time, pre.batch, M, N, count, Q, P, int(nearest), int(at_once)),
         (pre.indptr.numpy(), pre.indices.numpy()),
         (post.indptr.numpy(), post.indices.numpy()),
+        taps.tables,
         gains.float().contiguous().view(-1).numpy(),
         tuple(np.float32(a) for a in amplitudes),
         tuple(np.float32(a) for a in decays),
-        np.empty(2 * (M + N), np.float32),
+        np.empty(2 * (pre.units + post.units), np.float32),
         up.view(-1).numpy(),
         down.view(-1).numpy(),
     )
-    return up, down.T
+    return up.transpose(1, 2), down.permute(2, 0, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,11 +13,12 @@ from surgrad.errors import ArgumentError, RuleError
 from surgrad.events import SpikeTrain
 from surgrad.learning.base import Batch, Need, Result, Rule, evaluate, spiking_counts
 from surgrad.learning.samples import loss_terms
-from surgrad.network import Record, Sequential, Stage
+from surgrad.network import Record, Sequential, Stage, each_step
 from surgrad.neurons import SpikingNeuron
 from surgrad.objectives import Loss, Objective, as_objective, predict
 from surgrad.objectives.checks import one_of, positive
 from surgrad.plasticity.pairs import Amplitudes, Decays, sums
+from surgrad.plasticity.taps import Taps
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,9 @@ class STDP(Rule):
     the window :math:`A_2^+ e^{-\Delta t / \tau_+}` and :math:`-A_2^- e^{\Delta t / \tau_-}`.
 
     What is added to `p.grad` is minus the mean change over the samples: `torch.optim.SGD` with a
-    learning rate of 1 makes it. The weights onto spiking layers change, recurrent ones too; a
-    read-out learns from the loss with its own gradient, no error passes below it; the rest
-    stays.
+    learning rate of 1 makes it. The weights onto spiking layers change, recurrent ones too; that of
+    a convolution by the sum over the synapses that share it. A read-out learns from the loss with
+    its own gradient, no error passes below it; the rest stays.
 
     Args:
         a_plus: :math:`A_2^+`, in units of the weight, per pair.
@@ -108,8 +109,10 @@ class STDP(Rule):
             pre: SpikeTrain | Tensor = given.inputs
             for stage, layer in zip(stages, record.layers, strict=True):
                 if isinstance(stage.neuron, SpikingNeuron):
-                    post = _train(layer["s"], given)
-                    self._learn(stage, _train(pre, given, stage.name), post, gains, net.dt)
+                    *pools, module = _modules(stage, type(self).__name__)
+                    pre, post = _pooled(pre, pools), _train(layer["s"], given)
+                    before = _train(pre, given, stage.name)
+                    self._learn(stage.neuron, module, before, post, gains, net.dt)
                     pre = layer["s"]
         if not stages[-1].neuron.spiking:
             _read(net, stages, pre, given, objective)
@@ -124,13 +127,16 @@ class STDP(Rule):
         return (steps < batch.valid.cpu()[:, None]).float()
 
     def _learn(
-        self, stage: Stage, pre: SpikeTrain, post: SpikeTrain, gains: Tensor, dt: float
+        self,
+        neuron: SpikingNeuron,
+        module: Any,
+        pre: SpikeTrain,
+        post: SpikeTrain,
+        gains: Tensor,
+        dt: float,
     ) -> None:
         """The changes of the weights onto one layer."""
-        linear = _linear(stage, type(self).__name__)
-        neuron = stage.neuron
-        assert isinstance(neuron, SpikingNeuron)
-        sources = [(linear, pre, neuron.delay == 0)]
+        sources = [(module, pre, neuron.delay == 0)]
         if neuron.recurrent is not None:
             sources.append((neuron.recurrent, post, False))
         taus = (self.tau_plus, self.tau_minus, self.tau_plus_slow, self.tau_minus_slow)
@@ -147,10 +153,12 @@ class STDP(Rule):
                 gains,
                 amplitudes,
                 Decays(*(math.exp(-dt / tau) for tau in taus)),
+                taps=Taps.of(module, source.features),
                 nearest=self.pairing == "nearest",
                 at_once=at_once,
             )
-            change = self._change(weight.detach(), up.to(weight), down.to(weight), post, dt)
+            up, down = (part.reshape(weight.shape).to(weight) for part in (up, down))
+            change = self._change(weight.detach(), up, down, post, dt)
             weight.grad = -change if weight.grad is None else weight.grad - change
 
     def _change(self, w: Tensor, up: Tensor, down: Tensor, post: SpikeTrain, dt: float) -> Tensor:
@@ -160,12 +168,14 @@ class STDP(Rule):
         after = w + (up - down) / max(post.batch, 1)
         if self.target_rate is not None:
             seconds = float(post.valid.sum()) * dt
-            rates = post.counts().flatten(1).sum(0).to(w) / max(seconds, dt)
-            after = after + self.scaling * (self.target_rate - rates)[:, None] * w
+            # a map of neurons that share their weights has one rate
+            counts = post.counts().sum(0).view(len(w), -1).to(w).mean(1)
+            missing = self.target_rate - counts / max(seconds, dt)
+            after = after + self.scaling * missing.view(-1, *(1,) * (w.dim() - 1)) * w
         if self.bounds != "none":
             after = after.clamp(self.w_min, self.w_max)
         if self.norm is not None:
-            total = after.abs().sum(1, keepdim=True)
+            total = after.abs().sum([*range(1, w.dim())], keepdim=True)
             after = torch.where(total > 0, after * (self.norm / total), after)
         return after - w
 
@@ -248,21 +258,32 @@ def _train(values: SpikeTrain | Tensor, batch: Batch, place: str = "") -> SpikeT
     return SpikeTrain.from_dense(spikes)
 
 
-def _linear(stage: Stage, rule: str) -> nn.Linear:
-    """The one weight matrix onto a layer.
+def _modules(stage: Stage, rule: str) -> list[nn.Module]:
+    """Max pooling, if any, and the one module with weights onto a layer.
 
     Raises:
         RuleError: if there is something else.
     """
     modules = [m for m in stage.connection if not isinstance(m, nn.Flatten | nn.Dropout)]
-    if len(modules) != 1 or not isinstance(modules[0], nn.Linear):
+    *pools, last = modules or [nn.Identity()]
+    weighted = isinstance(last, nn.Linear | nn.Conv1d | nn.Conv2d)
+    if not weighted or not all(isinstance(m, nn.MaxPool1d | nn.MaxPool2d) for m in pools):
         raise RuleError(
             f"{stage.name} under {rule}",
             got=", ".join(type(m).__name__ for m in modules) or "no weights",
-            expected="one nn.Linear",
-            fix="convolutions share weights between synapses: use a gradient rule for them",
+            expected="one nn.Linear, nn.Conv1d or nn.Conv2d, behind max pooling or nothing",
+            fix="what is no spike has no time: use a gradient rule for other modules",
         )
-    return modules[0]
+    return modules
+
+
+def _pooled(values: SpikeTrain | Tensor, pools: list[nn.Module]) -> SpikeTrain | Tensor:
+    """Spikes behind max pooling: one where there is any."""
+    if pools:
+        values = values.to_dense() if isinstance(values, SpikeTrain) else values
+    for pool in pools:
+        values = each_step(pool, cast(Tensor, values))
+    return values
 
 
 def _read(
@@ -273,8 +294,6 @@ def _read(
     objective: Objective,
 ) -> None:
     """The gradient of the loss for the read-out alone."""
-    from surgrad.network import each_step
-
     last = stages[-1]
     values = spikes.to_dense(net._dtype) if isinstance(spikes, SpikeTrain) else spikes
     with torch.enable_grad():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 
@@ -11,11 +12,12 @@ from torch import nn
 
 from surgrad.errors import ArgumentError, RuleError
 from surgrad.events import SpikeTrain
-from surgrad.network import Sequential
+from surgrad.network import Record, Sequential
 from surgrad.neurons import LI, LIF
 from surgrad.objectives import losses, predict
 from surgrad.plasticity import RSTDP, STDP
 from surgrad.plasticity.pairs import Amplitudes, Decays, sums
+from surgrad.plasticity.taps import Taps
 from surgrad.spikes import SigmoidEscape, Stochastic
 
 DT = 1e-3
@@ -99,7 +101,104 @@ def test_sums_are_those_over_all_pairs_and_triplets(nearest):
     found = sums(*trains, gains, *given, nearest=nearest)
     for one, other in zip(found, over_all_pairs(pre, post, gains, *given, nearest), strict=True):
         assert other.abs().min() > 0
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(one.squeeze(-1), other, rtol=1e-4, atol=1e-5)
+
+
+CONVOLUTIONS = {
+    "padding": (nn.Conv2d(2, 3, 3, padding=1), (2, 4, 3)),
+    "strides": (nn.Conv2d(2, 3, (2, 3), stride=(2, 1), padding=(1, 0)), (2, 3, 4)),
+    "holes": (nn.Conv2d(1, 2, 2, dilation=2, padding="same"), (1, 4, 4)),
+    "a line": (nn.Conv1d(2, 3, 3, stride=2, padding=1), (2, 7)),
+}
+
+
+def weights_between(module, shape):
+    """The number of the weight from each input to each output unit, -1 for none."""
+    numbered = copy.deepcopy(module).double()
+    numbered.bias = None
+    with torch.no_grad():
+        ids = torch.arange(1.0, numbered.weight.numel() + 1)
+        numbered.weight.copy_(ids.view_as(numbered.weight))
+        units = torch.eye(math.prod(shape), dtype=torch.float64).view(-1, *shape)
+        return numbered(units).flatten(1).T.round().long() - 1
+
+
+@pytest.mark.parametrize("kind", list(CONVOLUTIONS))
+@pytest.mark.parametrize("nearest", [False, True])
+def test_a_shared_weight_changes_by_the_sum_over_its_synapses(kind, nearest):
+    torch.manual_seed(0)
+    module, shape = CONVOLUTIONS[kind]
+    pre = (torch.rand(12, 2, *shape) < 0.3).float()
+    after = module(torch.zeros(1, *shape)).shape[1:]
+    post = (torch.rand(12, 2, *after) < 0.3).float()
+    gains = torch.randn(2, 12)
+    given = Amplitudes(0.7, 0.4, 0.3, 0.9), Decays(0.9, 0.8, 0.95, 0.7)
+    trains, taps = map(SpikeTrain.from_dense, (pre, post)), Taps.of(module, shape)
+    found = sums(*trains, gains, *given, taps=taps, nearest=nearest)
+    which = weights_between(module, shape)
+    every = over_all_pairs(pre.flatten(2), post.flatten(2), gains, *given, nearest)
+    for one, each in zip(found, every, strict=True):
+        expected = torch.zeros(module.weight.numel())
+        expected.index_add_(0, which[which >= 0], each[which >= 0])
+        assert expected.abs().min() > 0
+        torch.testing.assert_close(one.flatten(), expected, rtol=1e-4, atol=1e-4)
+
+
+def convolutional_net():
+    torch.manual_seed(1)
+    net = Sequential(
+        *(nn.Conv2d(1, 3, 3, bias=False), LIF(delay=0), nn.MaxPool2d(2)),
+        *(nn.Conv2d(3, 4, 2, bias=False), LIF(), nn.Flatten(), nn.Linear(16, 2), LI()),
+        dt=DT,
+    )
+    with torch.no_grad():
+        for module in (net[0], net[3]):
+            module.weight.uniform_(0.1, 0.5)
+    return net, (torch.rand(30, 4, 1, 8, 8) < 0.2).float(), torch.tensor([0, 1, 1, 0])
+
+
+def test_convolutions_learn_like_matrices_with_shared_weights():
+    net, x, y = convolutional_net()
+    rule = STDP(a_plus=0.02, a_minus=0.01)
+    rule.gradients(net, (SpikeTrain.from_dense(x), y), losses.max_over_time)
+    record = Record("s")
+    net(x, record=record)
+    first, second = record[0]["s"], record[1]["s"]
+    assert second.sum() > 0
+    pooled = torch.nn.functional.max_pool2d(first.flatten(0, 1), 2).view(30, 4, 3, 3, 3)
+    decay = math.exp(-1 / 20)
+    given = Amplitudes(0.02, 0.01, 0.0, 0.0), Decays(decay, decay, 0.0, 0.0)
+    for module, pre, post, at_once in ((net[0], x, first, True), (net[3], pooled, second, False)):
+        # the same layer without weights that are shared
+        which = weights_between(module, tuple(pre.shape[2:]))
+        trains = (SpikeTrain.from_dense(s.detach().flatten(2)) for s in (pre, post))
+        up, down = sums(*trains, torch.ones(4, 30), *given, at_once=at_once)
+        each = (up - down).squeeze(-1)
+        expected = torch.zeros(module.weight.numel())
+        expected.index_add_(0, which[which >= 0], each[which >= 0])
+        torch.testing.assert_close(
+            -module.weight.grad.flatten(), expected / 4, rtol=1e-4, atol=1e-4
+        )
+    # the read-out has the gradient of its loss alone
+    found = net[6].weight.grad.clone()
+    net.zero_grad()
+    losses.max_over_time(net(x)[0], y).backward()
+    torch.testing.assert_close(found, net[6].weight.grad)
+
+
+def test_maps_are_normalised_and_scaled_as_one():
+    net, x, y = convolutional_net()
+    optimiser = torch.optim.SGD([net[0].weight, net[3].weight], 1.0)
+    STDP(norm=2.5, bounds="hard").gradients(net, (x, y), losses.max_over_time)
+    optimiser.step()
+    torch.testing.assert_close(net[3].weight.sum((1, 2, 3)), torch.full((4,), 2.5))
+    net, x, y = convolutional_net()
+    before = net[0].weight.detach().clone()
+    rule = STDP(a_plus=0.0, a_minus=0.0, target_rate=50.0, scaling=1e-3)
+    rule.gradients(net, (x, y), losses.max_over_time)
+    rates = net[1](net[0](x.flatten(0, 1)).unflatten(0, (30, 4)))[0].mean((0, 1, 3, 4)) / DT
+    expected = before * 1e-3 * (50.0 - rates)[:, None, None, None]
+    torch.testing.assert_close(-net[0].weight.grad, expected.detach(), rtol=1e-4, atol=1e-6)
 
 
 def random_net(recurrent=False, **options):
@@ -239,7 +338,13 @@ def test_what_it_cannot_do_is_said():
     net, x, y = random_net()
     with pytest.raises(RuleError, match="input of hidden 1"):
         STDP().gradients(net, (x * 0.5, y), losses.max_over_time)
-    convolution = Sequential(nn.Conv2d(1, 2, 3), LIF(), nn.Flatten(), nn.Linear(8, 2), LI(), dt=DT)
-    images = (torch.rand(10, 2, 1, 4, 4) < 0.5).float()
-    with pytest.raises(RuleError, match=r"Conv2d.*expected one nn\.Linear"):
-        STDP().gradients(convolution, (images, torch.tensor([0, 1])), losses.max_over_time)
+    images = (torch.rand(10, 2, 2, 4, 4) < 0.5).float()
+    for modules, named in (
+        ([nn.AvgPool2d(2), nn.Conv2d(2, 2, 1)], r"AvgPool2d, Conv2d.*expected one nn\.Linear"),
+        ([nn.Conv2d(2, 2, 3, groups=2)], "got groups"),
+        ([nn.Conv2d(2, 2, 3, padding=1, padding_mode="circular")], "got groups or a padding"),
+        ([nn.Flatten()], "no weights"),
+    ):
+        net = Sequential(*modules, LIF(), nn.Flatten(), dt=DT, input_rate=None)
+        with pytest.raises(RuleError, match=named):
+            STDP().gradients(net, (images, torch.tensor([0, 1])), losses.spike_count)
