@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from surgrad.errors import ShapeError
 from surgrad.events import SpikeTrain
 from surgrad.objectives.checks import one_of, positive
+from surgrad.plasticity.taps import Taps
 from surgrad.plasticity.winners import winners
 from surgrad.tableau import steps_of
 
@@ -76,11 +77,19 @@ class DiehlCook(nn.Module):
     with the presynaptic trace `r`, its threshold rises for a long time, and after the sample its
     weights are brought back to their sum. Samples come one after the other, each from rest.
 
+    With `taps` there are as many neurons at each place of a convolution, which compete with those
+    of the same place and share weights and thresholds with those of the others.
+
     Args:
-        inputs: input units.
-        size: neurons.
+        inputs: input units, or channels.
+        size: neurons, or maps.
         generator: draws the first weights, uniform and then normalised.
         constants: everything else.
+        taps: of a convolution; None joins each input with each neuron.
+
+    Attributes:
+        weight: `(inputs, size)`, or `(inputs * kernel, size)`.
+        raised: what has been added to the threshold of each neuron or map, `(size,)`.
 
     Example:
         >>> draw = torch.Generator().manual_seed(0)
@@ -89,6 +98,11 @@ class DiehlCook(nn.Module):
         >>> counts = net.learn(spikes, rate=0.1)
         >>> counts.shape, net.weight.sum(0)
         (torch.Size([3, 2]), tensor([4., 4.]))
+        >>> from surgrad.plasticity.taps import Taps
+        >>> taps = Taps.of(nn.Conv2d(1, 8, 5), (1, 28, 28))
+        >>> maps = DiehlCook(1, 8, draw, Competition(norm=5.0), taps)
+        >>> maps(SpikeTrain.from_dense(torch.ones(10, 3, 1, 28, 28))).shape
+        torch.Size([3, 8, 24, 24])
 
     References: Diehl & Cook 2015. Theirs has conductances, excitatory and inhibitory neurons one
     to one, and shows weak inputs again; here membranes are current-based and inhibition is
@@ -103,10 +117,12 @@ class DiehlCook(nn.Module):
         size: int,
         generator: torch.Generator,
         constants: Competition | None = None,
+        taps: Taps | None = None,
     ) -> None:
         super().__init__()
         self.constants = constants or Competition()
-        weight = 0.3 * torch.rand(inputs, size, generator=generator)
+        self.taps = taps or Taps.dense()
+        weight = 0.3 * torch.rand(inputs * len(self.taps.before), size, generator=generator)
         if self.constants.norm is not None:
             weight *= self.constants.norm / weight.sum(0)
         self.register_buffer("weight", weight)
@@ -122,35 +138,38 @@ class DiehlCook(nn.Module):
             rate: η, by how much a weight moves.
 
         Returns:
-            the spikes of each neuron, `(samples, size)`.
+            the spikes of each neuron, `(samples, size, *places)`.
         """
         return self._run(spikes, rate, True)
 
     def forward(self, spikes: SpikeTrain) -> Tensor:
-        """The spikes of each neuron, `(samples, size)`, without learning."""
+        """The spikes of each neuron, `(samples, size, *places)`, without learning."""
         return self._run(spikes, 0.0, False)
 
     def _run(self, spikes: SpikeTrain, rate: float, learning: bool) -> Tensor:
-        inputs, size = self.weight.shape
-        if spikes.units != inputs:
-            raise ShapeError("spikes", got=f"{spikes.units} units", expected=f"{inputs}")
+        kernel, inside, places = self.taps.sizes
+        inputs, size = len(self.weight) // kernel, self.weight.shape[1]
+        if spikes.units != inputs * inside:
+            raise ShapeError("spikes", got=f"{spikes.units} units", expected=f"{inputs * inside}")
         own, single = self.constants, np.float32
-        counts = torch.zeros(spikes.batch, size)
+        counts = torch.zeros(spikes.batch, size, *self.taps.shape)
         refractory = steps_of(own.refractory, own.dt)
         every, soft = int(own.pairing == "all"), int(own.bounds == "soft")
         recovery = math.exp(-spikes.time * own.dt / own.tau_raised)
         neuron = (math.exp(-own.dt / own.tau_mem), own.threshold, own.inhibition, own.lowest)
         winners(
             (),
-            (spikes.time, spikes.batch, inputs, size, refractory, int(learning), every, soft),
+            (inputs, size, kernel, inside, places),
+            (spikes.time, spikes.batch, refractory, int(learning), every, soft),
             (spikes.indptr.numpy(), spikes.indices.numpy()),
+            self.taps.tables,
             tuple(map(single, (*neuron, recovery, own.raised))),
             tuple(map(single, (rate, own.offset, own.w_max, own.norm or 0.0))),
             np.exp(-np.arange(spikes.time + 1) * own.dt / own.tau_pre).astype(single),
             self.weight.view(-1).numpy(),
             self.raised.numpy(),
-            np.zeros(inputs + size, single),
-            np.zeros(inputs + 2 * size, np.int64),
+            np.zeros(places * size + spikes.units, single),
+            np.zeros((places + 1) * size + spikes.units, np.int64),
             counts.view(-1).numpy(),
         )
         return counts

@@ -21,10 +21,12 @@ class Taps(NamedTuple):
     Attributes:
         before: the presynaptic place of each tap and postsynaptic place, -1 in the padding.
         after: the postsynaptic place of each tap and presynaptic place, -1 for none.
+        shape: of the postsynaptic places.
     """
 
     before: Tensor
     after: Tensor
+    shape: tuple[int, ...] = ()
 
     @classmethod
     def dense(cls) -> Taps:
@@ -72,7 +74,7 @@ class Taps(NamedTuple):
         after = torch.full((taps, places), -1, dtype=torch.int32)
         tap, place = (before >= 0).nonzero(as_tuple=True)
         after[tap, before[tap, place].long()] = place.int()
-        return cls(before, after)
+        return cls(before, after, tuple(found.shape[2:]))
 
     @property
     def sizes(self) -> tuple[int, int, int]:
