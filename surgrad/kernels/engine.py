@@ -72,12 +72,14 @@ class Layer(NamedTuple):
         spike: the spike function, None for a read-out.
         recurrent: the weights onto itself, post × pre, or None.
         refractory: steps after a spike.
+        local: whether errors reach the recurrent weights and do not go round through them.
     """
 
     tableau: Tableau
     spike: SpikeFunction | None
     recurrent: Tensor | None = None
     refractory: int = 0
+    local: bool = False
 
 
 class Shown(NamedTuple):
@@ -148,11 +150,12 @@ def _definition(
 ) -> Scan:
     from surgrad.kernels.scan.reference import rest
 
-    tableau, spike, recurrent, refractory = layer
+    tableau, spike, recurrent, refractory, local = layer
     state = rest(tableau, current.new_zeros(current.shape[1:])) if state is None else state
     return reference_scan(
-        tableau, spike, current, state, recurrent=recurrent, lengths=lengths, refractory=refractory
-    )
+        tableau, spike, current, state, recurrent=recurrent, lengths=lengths,
+        refractory=refractory, local=local,
+    )  # fmt: skip
 
 
 def connected(
@@ -192,7 +195,7 @@ def _run(
 ) -> Outcome:
     import surgrad.kernels.layer.op  # noqa: F401  (registers the operations)
 
-    tableau, spike, recurrent, refractory = layer
+    tableau, spike, recurrent, refractory, local = layer
     size, spiking = features.numel(), spike is not None
     P, begin = pack.coefficients(tableau, size), _packed(state)
     graph = [t for t in (P, recurrent, *source, *begin) if t is not None and t.requires_grad]
@@ -205,7 +208,7 @@ def _run(
         shown.potentials or learning or not spiking,
         learning and (P.requires_grad or bool(zeroed & ~detached)),
     ]
-    kind = [tableau.order, tableau.delay, refractory, zeroed, detached, int(spiking)]
+    kind = [tableau.order, tableau.delay, refractory, zeroed, detached, int(spiking), int(local)]
     out = torch.ops.surgrad.layer(
         P, *source, recurrent, *begin, lengths,
         onward.detach() if onward is not None and learning else None,

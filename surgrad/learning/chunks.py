@@ -25,13 +25,18 @@ from surgrad.kernels.scan import NeuronState
 from surgrad.learning.base import Batch
 from surgrad.learning.cells import Cell
 from surgrad.learning.errors import Errors
-from surgrad.learning.traces import add_gradient, collapses
+from surgrad.learning.past import Past
+from surgrad.learning.traces import collapses
 from surgrad.learning.windows import window
-from surgrad.network import Sequential, by_events
+from surgrad.network import Sequential, by_events, each_step
 from surgrad.neurons import Neuron
 from surgrad.spikes import Surrogate
 
 STEPS = 100
+AVERAGES = (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)
+# what may be between spikes and a linear map: nothing that is drawn by chance
+FRONTS = (nn.Flatten, *AVERAGES, nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d)
+States = list[NeuronState | None]
 
 
 class Ahead(NamedTuple):
@@ -71,12 +76,34 @@ def shifted(errors: Tensor, start: int, steps: int) -> Tensor:
     return torch.cat([piece, piece.new_zeros(missing, *errors.shape[1:])]) if missing else piece
 
 
-def weights_of(cell: Cell) -> Tensor:
-    """The weights in front of a layer, without a graph."""
-    return cast(nn.Linear, cell.linear).weight.detach()
+def matrix_of(cell: Cell) -> Tensor | None:
+    """The weights in front of a layer, where they are all that is there."""
+    plain = all(type(module) is nn.Flatten for module in cell.front)
+    return cell.linear.weight.detach() if plain and isinstance(cell.linear, nn.Linear) else None
 
 
-def hindrance(net: Sequential, cells: list[Cell], batch: Batch, *, through: bool) -> str | None:
+def carries_back(cell: Cell) -> bool:
+    """Whether `back` knows the way: what comes in has no part in it."""
+    return all(type(module) in (nn.Flatten, *AVERAGES) for module in cell.front)
+
+
+def back(cell: Cell, errors: Tensor, like: Tensor) -> Tensor:
+    """Errors at the current of a layer, to what comes in.
+
+    Args:
+        cell: the layer.
+        errors: `(steps, batch, *features)`.
+        like: gives the shape of what comes in behind its first axis.
+    """
+    matrix = matrix_of(cell)
+    if matrix is not None:
+        return (errors @ matrix).view(*errors.shape[:2], *like.shape[2:])
+    with torch.enable_grad():
+        into = errors.new_zeros(*errors.shape[:2], *like.shape[2:]).requires_grad_()
+        return torch.autograd.grad(each_step(cell.stage.connection, into), into, errors)[0]
+
+
+def hindrance(net: Sequential, cells: list[Cell]) -> str | None:
     """Why a network cannot be run in chunks; None where it can."""
     asked = engine.obstacle(None, torch.zeros(()))
     if asked is not None:
@@ -86,19 +113,12 @@ def hindrance(net: Sequential, cells: list[Cell], batch: Batch, *, through: bool
     if len(net.tail):
         return "there are modules behind the last neurons"
     for cell in cells:
-        if len(cell.front) or not isinstance(cell.linear, nn.Linear):
-            return f"{cell.stage.name} is not behind one Linear"
-        if cell.recurrent is not None:
-            return f"{cell.stage.name} is recurrent"
+        if cell.linear is None or any(type(module) not in FRONTS for module in cell.front):
+            return f"{cell.stage.name} is not behind a linear map, or pooling and one"
         if type(cell.stage.neuron).run is not Neuron.run:
             return f"{cell.stage.name} has dynamics of its own"
         if cell.spiking and not isinstance(cell.stage.neuron.layer().spike, Surrogate):
             return f"the spikes of {cell.stage.name} have no surrogate derivative"
-        if batch.time > STEPS:
-            if not collapses(cell.tableau, through_spikes=through):
-                return f"{cell.stage.name} needs a trace for each synapse"
-            if any(c.learn for c in cell.stage.neuron.constants.values()):
-                return f"{cell.stage.name} learns constants over more than one chunk"
     return None
 
 
@@ -110,71 +130,7 @@ class _Ran(NamedTuple):
     potentials: Tensor
     counts: Tensor | None
     after: NeuronState
-    values: SpikeTrain | Tensor
-
-
-class _Past:
-    """The presynaptic traces of one layer at the start of a chunk."""
-
-    def __init__(self, cell: Cell) -> None:
-        self.cell, self.tableau = cell, cell.tableau.map(Tensor.mean)
-        self.delay, self.order = self.tableau.delay, self.tableau.order
-        rows = [[float(entry) for entry in row] for row in self.tableau.A]
-        self.A = torch.tensor(rows, dtype=torch.float64)
-        self.traces: Tensor | None = None
-        self.pending: Tensor | None = None
-        self.bias = torch.zeros(self.order, dtype=torch.float64)
-
-    def write(self, begin: NeuronState) -> None:
-        """Add what the weights did before the chunk to their gradient."""
-        linear, traces, late = self.cell.linear, self.traces, self.pending
-        if linear is None or traces is None or begin.x.grad is None:
-            return
-        weight, bias = linear.get_parameter("weight"), linear.bias
-        back = begin.x.grad
-        if weight.requires_grad:
-            found = back.flatten(0, 1).T @ traces.flatten(0, 1)
-            if self.delay and late is not None and begin.i.grad is not None:
-                found = found + begin.i.grad.T @ late
-            add_gradient(weight, found)
-        if isinstance(bias, nn.Parameter) and bias.requires_grad:
-            total = torch.einsum("kbi,k->i", back, self.bias.to(back))
-            if self.delay and begin.i.grad is not None:
-                total = total + begin.i.grad.sum(0)
-            add_gradient(bias, total)
-
-    def advance(self, values: SpikeTrain | Tensor) -> None:
-        """Through one chunk of presynaptic values."""
-        steps, samples, units = values.shape
-        like = self.cell.like
-        kernel = self.tableau.response(steps).flip(0).T
-        jump = torch.linalg.matrix_power(self.A, steps)
-        first = self.traces is None
-        old = like.new_zeros(self.order, samples, units) if first else self.traces
-        new = torch.tensordot(jump.to(like), old, 1)
-        acting = kernel
-        if self.delay:
-            # the last value acts in the next chunk
-            acting = torch.cat([kernel[:, 1:], kernel.new_zeros(self.order, 1)], 1)
-            if self.pending is not None:
-                new += kernel[:, 0].to(like).view(-1, 1, 1) * self.pending
-        self.traces = _gather(new, acting.to(like), values)
-        started = kernel.sum(1) - (kernel[:, 0] if first and self.delay else 0.0)
-        self.bias = jump @ self.bias + started
-        last = values[steps - 1 : steps]
-        self.pending = (last.to_dense(like.dtype) if isinstance(last, SpikeTrain) else last)[0]
-
-
-def _gather(into: Tensor, kernel: Tensor, values: SpikeTrain | Tensor) -> Tensor:
-    """`into[k] + Σ_n kernel[k, n] values[n]`."""
-    if not isinstance(values, SpikeTrain):
-        return into + torch.tensordot(kernel, values.to(into), 1)
-    steps, samples, units = values.shape
-    row = torch.repeat_interleave(torch.arange(samples * steps), values.indptr.diff())
-    place = row // steps * units + values.indices
-    for flat, weights in zip(into.view(len(into), -1), kernel, strict=True):
-        flat.index_add_(0, place, weights[row % steps])
-    return into
+    came: SpikeTrain | Tensor
 
 
 class Chunks:
@@ -190,30 +146,38 @@ class Chunks:
     def __init__(self, net: Sequential, cells: list[Cell], batch: Batch, *, through: bool) -> None:
         self.net, self.cells, self.batch, self.through = net, cells, batch, through
         self.stages = net.stages
-        self.kept: list[tuple[int, list[_Ran]]] | None = None
+        self.single = batch.time <= STEPS
+        # one trace a presynaptic unit is all that there is to the past
+        self.traced = all(
+            collapses(cell.tableau, through_spikes=through)
+            and not any(constant.learn for constant in cell.stage.neuron.constants.values())
+            for cell in cells
+        )
+        self.kept: list[tuple[int, list[_Ran]]] = []
+        self.begun: list[tuple[int, States]] = []
 
     def forward(self) -> tuple[Tensor, list[Tensor]]:
         """The output of all steps, and the spike counts of the layers that spike."""
-        single = self.batch.time <= STEPS
         outputs, counts = [], []
-        for start, ran in self.run(graph=single):
-            # what fits one chunk need not be run again
-            self.kept = [(start, ran)] if single else None
+        for start, ran in self.run(graph=self.single):
+            if self.single:
+                # what fits one chunk need not be run again
+                self.kept.append((start, ran))
             outputs.append(ran[-1].output.detach())
             counts.append([r.counts for r, c in zip(ran, self.cells, strict=True) if c.spiking])
         return torch.cat(outputs), [torch.stack(c).sum(0) for c in zip(*counts, strict=True)]
 
     def run(self, *, graph: bool) -> Iterator[tuple[int, list[_Ran]]]:
         """The start and the layers of one chunk after the other."""
-        states: list[NeuronState | None] = [None] * len(self.cells)
+        states: States = [None] * len(self.cells)
         for start in range(0, self.batch.time, STEPS):
+            if not self.traced:
+                self.begun.append((start, states))
             ran = self.piece(start, STEPS, states, graph=graph)
             yield start, ran
             states = [layer.after.detach() for layer in ran]
 
-    def piece(
-        self, start: int, steps: int, states: list[NeuronState | None], *, graph: bool
-    ) -> list[_Ran]:
+    def piece(self, start: int, steps: int, states: States, *, graph: bool) -> list[_Ran]:
         """All layers over some steps."""
         values, left = window(self.batch, start, steps)
         if not isinstance(values, SpikeTrain):
@@ -225,10 +189,10 @@ class Chunks:
         for index, before in enumerate(states):
             begin = _leaf(before) if graph and before is not None else before
             with torch.set_grad_enabled(graph):
-                outcome = self._layer(index, values, events, begin, left)
+                came, outcome = self._layer(index, values, events, begin, left)
             out, v, after = outcome.scan
             counts = outcome.counts if outcome.counts is not None else out.detach().sum(0)
-            found.append(_Ran(begin, out, v.detach(), counts.detach(), after, values))
+            found.append(_Ran(begin, out, v.detach(), counts.detach(), after, came))
             values, events = out.detach(), outcome.events
             events = None if events is None else events._replace(carrier=None)
         return found
@@ -240,26 +204,32 @@ class Chunks:
         events: engine.Events | None,
         begin: NeuronState | None,
         left: Tensor | None,
-    ) -> engine.Outcome:
-        stage, layer = self.stages[index], self.stages[index].neuron.layer()
+    ) -> tuple[SpikeTrain | Tensor, engine.Outcome]:
+        """What came into the linear map, and what the layer did."""
+        stage, cell = self.stages[index], self.cells[index]
+        layer = stage.neuron.layer()._replace(local=True)
         if not self.through:
             tableau = layer.tableau
             layer = layer._replace(tableau=tableau._replace(detached=(True,) * tableau.order))
-        onward = None
-        if index + 1 < len(self.stages):
-            following = by_events(self.stages[index + 1], self.sizes(index))
-            onward = None if following is None else following.weight.detach()
-        shown = engine.Shown(True, True, onward)
-        linear = cast(nn.Linear, self.cells[index].linear)
+        shown = engine.Shown(True, True, self._onward(index))
+        linear = cast(nn.Module, cell.linear)
         if events is not None and by_events(stage, values.shape[2:]) is not None:
-            return engine.connected(layer, events, linear.weight, linear.bias, begin, left, shown)
+            weight, bias = linear.get_parameter("weight"), linear.bias
+            return values, engine.connected(layer, events, weight, bias, begin, left, shown)
         if isinstance(values, SpikeTrain):
-            values = values.to_dense(self.cells[index].like.dtype)
-        return engine.driven(layer, linear(values), begin, left, shown)
+            values = values.to_dense(cell.like.dtype)
+        came = each_step(cell.front, values)
+        current = each_step(linear, came)
+        return came.detach(), engine.driven(layer, current, begin, left, shown)
 
-    def sizes(self, index: int) -> tuple[int, ...]:
-        """The features of a layer."""
-        return (cast(nn.Linear, self.cells[index].linear).out_features,)
+    def _onward(self, index: int) -> Tensor | None:
+        """The weights of the next connection, if events drive it."""
+        linear, neuron = self.cells[index].linear, self.stages[index].neuron
+        units = (linear.out_features,) if isinstance(linear, nn.Linear) else neuron.size
+        if index + 1 == len(self.stages) or units is None:
+            return None
+        following = by_events(self.stages[index + 1], units)
+        return None if following is None else following.weight.detach()
 
     def learn(self, signal: ChunkSignal, errors: Errors, look: int) -> None:
         """Add the gradients of all layers.
@@ -269,26 +239,43 @@ class Chunks:
             errors: the errors of all steps.
             look: how many steps behind a chunk the signal looks at.
         """
-        past = [_Past(cell) for cell in self.cells]
-        single = self.batch.time <= STEPS
-        for start, ran in self.kept or self.run(graph=True):
-            self._learn(start, ran, signal, errors, look)
-            for held, layer in zip(past, ran, strict=True):
-                if layer.begin is not None:
-                    held.write(layer.begin)
-                if not single:
-                    held.advance(layer.values)
+        if self.traced and not self.single:
+            past = [Past(cell) for cell in self.cells]
+            for start, ran in self.run(graph=True):
+                self._learn(start, ran, signal, errors, look)
+                for held, layer in zip(past, ran, strict=True):
+                    if layer.begin is not None:
+                        held.write(layer.begin)
+                    held.advance(layer.came, layer.output.detach())
+        else:
+            self._backwards(signal, errors, look)
         for p in self.net.parameters():
             if p.requires_grad and p.grad is None:
                 p.grad = torch.zeros_like(p)
 
+    def _backwards(self, signal: ChunkSignal, errors: Errors, look: int) -> None:
+        """From the last chunk to the first, where the state at the start of each was kept."""
+        later: list[NeuronState | None] | None = None
+        kept = dict(self.kept)
+        for start, states in reversed(self.begun or [(0, [None] * len(self.cells))]):
+            ran = kept.get(start) or self.piece(start, STEPS, states, graph=True)
+            self._learn(start, ran, signal, errors, look, later)
+            later = [layer.begin for layer in ran]
+
     def _learn(
-        self, start: int, ran: list[_Ran], signal: ChunkSignal, errors: Errors, look: int
+        self,
+        start: int,
+        ran: list[_Ran],
+        signal: ChunkSignal,
+        errors: Errors,
+        look: int,
+        following: States | None = None,
     ) -> None:
+        """Add the gradients of a chunk; `following` are the states that the next one began with."""
         steps, stop = len(ran[0].output), start + len(ran[0].output)
         later: list[Tensor] = []
         if look and stop < self.batch.time:
-            states: list[NeuronState | None] = [layer.after.detach() for layer in ran]
+            states: States = [layer.after.detach() for layer in ran]
             later = [layer.potentials for layer in self.piece(stop, look, states, graph=False)]
         filtered = errors.output if errors.filtered is None else errors.filtered
         spikes = [layer.output.detach() for layer in ran]
@@ -299,11 +286,16 @@ class Chunks:
         for i, price in zip(spiking, errors.counts, strict=False):
             own = signals[i]
             signals[i] = price.expand(steps, *price.shape) if own is None else own + price
-        pairs = zip(ran, signals, strict=True)
-        reached = [(r.output, s) for r, s in pairs if s is not None and r.output.requires_grad]
+        pairs = [(r.output, s) for r, s in zip(ran, signals, strict=True) if s is not None]
+        for layer, begin in zip(ran, following or [], strict=False):
+            if begin is not None:
+                parts = zip(layer.after, begin, strict=True)
+                pairs += [(value, leaf.grad) for value, leaf in parts if leaf.grad is not None]
+        reached = [(value, error) for value, error in pairs if value.requires_grad]
         if reached:
-            torch.autograd.backward([out for out, _ in reached], [own for _, own in reached])
+            torch.autograd.backward([v for v, _ in reached], [e for _, e in reached])
 
 
 def _leaf(state: NeuronState) -> NeuronState:
-    return state._replace(x=state.x.requires_grad_(), i=state.i.requires_grad_())
+    x, s, i = (part.detach().requires_grad_() for part in state[:3])
+    return state._replace(x=x, s=s, i=i)

@@ -114,9 +114,11 @@ class _Local:
         wanted = cast(Tensor, self.wanted)[at.start : at.start + at.steps].flatten(0, 1)
         found: list[Tensor | None] = []
         for i, (cell, s) in enumerate(zip(self.on.cells[:-1], at.spikes, strict=False)):
-            signal = self._signal(i, wanted, s.flatten(0, 1)).view_as(s) if cell.spiking else None
-            share = inside.unsqueeze(-1).to(s) * self.share
-            found.append(None if signal is None else signal * share)
+            if not cell.spiking:
+                found.append(None)
+                continue
+            signal = self._signal(i, wanted, s.flatten(0, 1).flatten(1)).view_as(s)
+            found.append(signal * inside.view(*inside.shape, *(1,) * (s.dim() - 2)) * self.share)
         return [*found, at.error[at.start : at.start + at.steps]]
 
     def _signal(self, i: int, wanted: Tensor, s: Tensor) -> Tensor:

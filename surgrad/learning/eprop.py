@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from surgrad.errors import ArgumentError, RuleError
 from surgrad.learning.base import Need
 from surgrad.learning.cells import Cell
-from surgrad.learning.chunks import Ahead, ChunkSignal, shifted, weights_of
+from surgrad.learning.chunks import Ahead, ChunkSignal, back, carries_back, shifted
 from surgrad.learning.feedback import Broadcast, Follower, matrix
 from surgrad.learning.forward import Deltas, ForwardRule, Layers, Setting, Signal, delays
 from surgrad.objectives import Objective
@@ -96,8 +96,10 @@ class EProp(ForwardRule):
         """See `ForwardRule.signal`."""
         return self._way(on.cells)
 
-    def chunk_signal(self, on: Setting) -> ChunkSignal:
+    def chunk_signal(self, on: Setting) -> ChunkSignal | None:
         """See `ForwardRule.chunk_signal`."""
+        if self.feedback == "symmetric" and not all(map(carries_back, on.cells[1:])):
+            return None
         way, lags = self._way(on.cells), self.lags(on.cells)
         return lambda at: way.over(at, lags)
 
@@ -175,7 +177,7 @@ class OTTT(ForwardRule):
     def chunk_signal(self, on: Setting) -> ChunkSignal | None:
         """See `ForwardRule.chunk_signal`."""
         cells, lags = on.cells, self.lags(on.cells)
-        if any(cell.refractory for cell in cells[1:]):
+        if any(cell.refractory or not carries_back(cell) for cell in cells[1:]):
             return None
 
         def spatial(at: Ahead) -> list[Tensor | None]:
@@ -187,9 +189,9 @@ class OTTT(ForwardRule):
             for i in reversed(range(len(cells))):
                 if i + 1 < len(cells):
                     slope = _slope(cells[i + 1], at, i + 1)
-                    weight = weights_of(cells[i + 1])
                     ahead = reached[: len(slope)] * slope[: len(reached)]
-                    reached = (ahead * gains[i + 1] @ weight)[steps[i + 1] :]
+                    below = at.spikes[i]
+                    reached = back(cells[i + 1], ahead * gains[i + 1], below)[steps[i + 1] :]
                 found[i] = shifted(reached, 0, at.steps)
             return found
 

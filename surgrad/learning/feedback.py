@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import reduce
 
 import torch
 from torch import Tensor
 
 from surgrad.errors import RuleError
 from surgrad.learning.cells import Cell
-from surgrad.learning.chunks import Ahead, shifted, weights_of
+from surgrad.learning.chunks import Ahead, back, matrix_of, shifted
 from surgrad.learning.forward import Deltas, Here, Layers
 
 
@@ -82,27 +83,29 @@ class Broadcast:
         return deltas
 
     def over(self, at: Ahead, lags: list[int]) -> list[Tensor | None]:
-        """See `ChunkSignal`; the cells are behind one `Linear` each."""
+        """See `ChunkSignal`; with symmetric feedback `carries_back` holds behind the first."""
         last = len(self.cells) - 1
         errors = at.filtered if self.cells[last].spiking else at.error
         found: list[Tensor | None] = [None] * last
         found.append(shifted(errors, at.start + lags[last], at.steps))
-        ways: Tensor | None = None
-        for i in reversed(range(last)):
-            if self.kind == "symmetric":
-                weight = weights_of(self.cells[i + 1])
-                ways = weight if ways is None else ways @ weight
-            if not self.cells[i].spiking:
-                continue
-            arriving = shifted(at.filtered, at.start + lags[i], at.steps)
-            if ways is not None:
-                found[i] = arriving @ ways
-            else:
-                flat = arriving.flatten(0, 1)
-                found[i] = self._through(i, flat, at.spikes[i].flatten(0, 1).shape).view_as(
-                    at.spikes[i]
-                )
+        for i in range(last):
+            if self.cells[i].spiking:
+                arriving = shifted(at.filtered, at.start + lags[i], at.steps)
+                found[i] = self._back(i, arriving, at.spikes)
         return found
+
+    def _back(self, i: int, error: Tensor, spikes: list[Tensor]) -> Tensor:
+        """The errors of some steps to a hidden layer."""
+        if self.kind != "symmetric":
+            signal = self._through(i, error.flatten(0, 1), spikes[i].flatten(0, 1).shape)
+            return signal.view_as(spikes[i])
+        matrices = [matrix_of(cell) for cell in self.cells[i + 1 :]]
+        known = [matrix for matrix in matrices if matrix is not None]
+        if len(known) == len(matrices):
+            return (error @ reduce(torch.mm, reversed(known))).view_as(spikes[i])
+        for j in reversed(range(i, len(spikes) - 1)):
+            error = back(self.cells[j + 1], error, spikes[j])
+        return error
 
     def _through(self, i: int, error: Tensor, shape: torch.Size) -> Tensor:
         flat = error.flatten(1)

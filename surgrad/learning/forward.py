@@ -189,7 +189,7 @@ class ForwardRule(Rule):
     def _hindrance(self, on: Setting) -> str | None:
         if self.chunk_signal(on) is None:
             return "its signal needs the steps one by one"
-        return hindrance(on.net, on.cells, on.batch, through=self.through_spikes)
+        return hindrance(on.net, on.cells)
 
     def _run_chunks(self, on: Setting) -> Result:
         chunks = Chunks(on.net, on.cells, on.batch, through=self.through_spikes)

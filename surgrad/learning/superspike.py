@@ -12,7 +12,7 @@ from torch import Tensor
 from surgrad.errors import ArgumentError, RuleError
 from surgrad.learning.base import Need
 from surgrad.learning.cells import Cell
-from surgrad.learning.chunks import ChunkSignal
+from surgrad.learning.chunks import ChunkSignal, carries_back
 from surgrad.learning.errors import Errors, ErrorSource
 from surgrad.learning.feedback import Broadcast
 from surgrad.learning.filters import backwards, double_exponential, linear
@@ -97,8 +97,10 @@ class SuperSpike(ForwardRule):
         """See `ForwardRule.signal`."""
         return Broadcast(on.cells, self.feedback, self.seed)
 
-    def chunk_signal(self, on: Setting) -> ChunkSignal:
+    def chunk_signal(self, on: Setting) -> ChunkSignal | None:
         """See `ForwardRule.chunk_signal`."""
+        if self.feedback == "symmetric" and not all(map(carries_back, on.cells[1:])):
+            return None
         way, lags = Broadcast(on.cells, self.feedback, self.seed), self.lags(on.cells)
         return lambda at: way.over(at, lags)
 

@@ -183,8 +183,8 @@ class Traces:
         if name == "bias":
             kept = delta.dim() - 1 if self._dense else 1
             return (delta * trace).sum([axis for axis in range(delta.dim()) if axis != kept])
-        if name == "weight" and not self._dense:
-            return _kernel_gradient(self.cell, trace, delta)
+        if name == "weight":
+            return outer(self.cell, delta, trace)
         return delta.flatten(0, -2).T @ trace.flatten(0, -2)
 
     @property
@@ -256,6 +256,21 @@ def tangent(tableau: Tableau, parameter: Tensor) -> Tableau:
         )
 
 
+def outer(cell: Cell, delta: Tensor, trace: Tensor) -> Tensor:
+    """The gradient of a layer's weights.
+
+    Args:
+        cell: the layer.
+        delta: the gradient at the current, `(rows, *features)`.
+        trace: what comes in, `(rows, *presynaptic)`.
+    """
+    if isinstance(cell.linear, nn.Linear):
+        return delta.flatten(0, -2).T @ trace.reshape(-1, cell.linear.in_features)
+    module = cell.stage.connection[-1]
+    with torch.enable_grad():
+        return torch.autograd.grad(module(trace), module.get_parameter("weight"), delta)[0]
+
+
 def add_gradient(parameter: nn.Parameter, gradient: Tensor) -> None:
     """Add to `p.grad`, as a backward pass does."""
     gradient = gradient.to(parameter.dtype)
@@ -313,10 +328,3 @@ def _graph(cell: Cell) -> Tableau:
     """The tableau with its graph to the parameters of the neuron."""
     with torch.enable_grad():
         return cell.stage.neuron.tableau()
-
-
-def _kernel_gradient(cell: Cell, into: Tensor, delta: Tensor) -> Tensor:
-    """The gradient of a convolution's kernel; its inputs are the traces."""
-    module = cell.stage.connection[-1]
-    with torch.enable_grad():
-        return torch.autograd.grad(module(into), module.get_parameter("weight"), delta)[0]

@@ -6,9 +6,10 @@ from torch import nn
 
 from surgrad import kernels
 from surgrad.events import SpikeTrain
-from surgrad.learning import DECOLLE, OTTT, EProp, SuperSpike, chunks
+from surgrad.learning import BPTT, DECOLLE, OTTT, EProp, SuperSpike, chunks
+from surgrad.learning.traces import collapses
 from surgrad.network import Sequential
-from surgrad.neurons import LI, LIF, CuBaLI, CuBaLIF
+from surgrad.neurons import ALIF, LI, LIF, AdLIF, CuBaLI, CuBaLIF
 from surgrad.objectives import Objective, RateBound, losses
 from surgrad.spikes import Surrogate
 from surgrad.surrogates import fast_sigmoid
@@ -93,20 +94,85 @@ def test_any_neuron_delay_loss_and_penalty(kind, loss, steps):
         compare(EProp(), net, batch(torch.float32), objective, 2e-4)
 
 
-@pytest.mark.parametrize(
-    "options", [{"detach_reset": False}, {"reset": "zero"}, {"refractory": 3e-3}]
-)
-def test_what_fits_one_chunk_may_have_any_reset(options):
-    net = network(**options)
-    compare(EProp(), net, batch(torch.float32), losses.every_step, 2e-4)
+PRICED = Objective(losses.every_step, (RateBound(upper=20.0, strength=1e-2),))
+OPTIONS = {
+    "through its spikes": {"detach_reset": False},
+    "reset to zero": {"reset": "zero"},
+    "refractory": {"refractory": 3e-3},
+    "constants": {"learn": ("tau_mem", "threshold")},
+    "recurrent": {"recurrent": True},
+    "recurrent, all of it": {
+        "recurrent": True, "reset": "zero", "detach_reset": False, "learn": ("tau_mem",),
+    },
+}  # fmt: skip
 
 
-def test_says_why_it_goes_step_by_step(monkeypatch):
-    monkeypatch.setattr(chunks, "STEPS", 8)
-    data = batch(torch.float32)
-    for options, why in (
-        ({"detach_reset": False}, "a trace for each synapse"),
-        ({"recurrent": True}, "recurrent"),
-        ({"learn": ("tau_mem",)}, "constants"),
-    ):
-        assert why in EProp().path(network(**options), data, losses.every_step)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_any_reset_constants_and_recurrent_weights(options, dtype, steps):
+    net = network(**options).to(dtype)
+    compare(EProp(), net, batch(dtype), PRICED, 1e-11 if dtype == torch.float64 else 2e-4)
+
+
+@pytest.mark.parametrize("name", [n for n in RULES if n != "decolle entropy"])
+def test_recurrent_weights_under_all_rules(name, steps):
+    compare(RULES[name], network(recurrent=True), batch(torch.float32), losses.every_step, 2e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("kind", [ALIF, AdLIF])
+@pytest.mark.parametrize("rule", [EProp(), EProp("random")], ids=str)
+def test_neurons_that_adapt(rule, kind, dtype, steps):
+    net = network(kind, recurrent=True).to(dtype)
+    for neuron in net.neurons[:2]:
+        assert not collapses(neuron.tableau(), through_spikes=True)
+    tolerance = 1e-11 if dtype == torch.float64 else 2e-4
+    compare(rule, net, batch(dtype, 0.4, events=False), PRICED, tolerance)
+
+
+def test_the_weights_onto_oneself_have_a_gradient_and_send_none(steps):
+    net = network(recurrent=True)
+    with torch.no_grad():
+        net.neurons[1].get_parameter("recurrent.weight").zero_()
+    _, alone = gradients(EProp(), net, batch(torch.float32), losses.every_step)
+    _, truth = gradients(BPTT(), net, batch(torch.float32), losses.every_step)
+    # weights that are zero send nothing back in BPTT either; layers below get other errors
+    assert_equal(alone, truth, 2e-4, names=["3.recurrent.weight", "2.weight"])
+
+
+def convolutional(pool, dtype):
+    torch.manual_seed(4)
+    net = Sequential(
+        nn.Conv2d(1, 3, 2), CuBaLIF((3, 5, 5), tau_mem=8e-3), pool(2, 1),
+        nn.Conv2d(3, 2, 2, bias=False), CuBaLIF((2, 3, 3), tau_mem=8e-3),
+        nn.Flatten(), nn.Linear(18, 3), LI(3, tau_mem=10e-3),
+        dt=1e-3, spike=Surrogate(fast_sigmoid(5)), input_rate=300.0,
+    ).to(dtype)  # fmt: skip
+    with torch.no_grad():
+        for place in (0, 3):
+            net[place].get_parameter("weight").mul_(6).abs_()
+    generator = torch.Generator().manual_seed(3)
+    inputs = (torch.rand(TIME, SAMPLES, 1, 6, 6, generator=generator) < 0.05).to(dtype)
+    lengths = torch.tensor([TIME, TIME - 5, 3, 20, 31])
+    data = SpikeTrain.from_dense(inputs, lengths=lengths), torch.tensor([0, 1, 2, 0, 1])
+    return net, data
+
+
+# one pass has a filtered trace for each synapse, which convolutions are refused
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("name", [name for name in RULES if "online" not in name])
+@pytest.mark.parametrize("width", [5, 100])
+def test_convolutions_and_pooling(name, dtype, width, monkeypatch):
+    monkeypatch.setattr(chunks, "STEPS", width)
+    rule = RULES[name]
+    coarse = isinstance(rule, DECOLLE) or getattr(rule, "feedback", "") == "random"
+    net, data = convolutional(nn.MaxPool2d if coarse else nn.AvgPool2d, dtype)
+    compare(rule, net, data, losses.every_step, 1e-11 if dtype == torch.float64 else 2e-4)
+
+
+def test_says_why_it_goes_step_by_step():
+    net, data = convolutional(nn.MaxPool2d, torch.float32)
+    assert "steps one by one" in EProp().path(net, data, losses.every_step)
+    assert "in chunks" in EProp("random").path(net, data, losses.every_step)
+    by_chance = Sequential(nn.Dropout(0.5), *network(), input_rate=None)
+    assert "pooling" in EProp().path(by_chance, batch(torch.float32), losses.every_step)

@@ -35,6 +35,7 @@ class Shape(NamedTuple):
         refractory: steps after a spike.
         zeroed, detached: flags of the components, as the bits of a number.
         spiking: whether the neurons spike.
+        local: whether errors do not go round through recurrent weights.
     """
 
     steps: int
@@ -46,6 +47,7 @@ class Shape(NamedTuple):
     zeroed: int
     detached: int
     spiking: int
+    local: int = 0
 
     def width(self, whole: bool) -> int:
         """The neurons that are run together: a piece of the layer, or all where rows are needed."""

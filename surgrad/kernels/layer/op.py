@@ -177,9 +177,10 @@ def adjoint(
         total.zero_()
     every = (1 << sizes.order) - 1
     full = needed[4] or bool(sizes.zeroed & ~sizes.detached & every)
-    later = recurrent is not None or final[1].numel() > 0 or sizes.detached & every != every
+    way_round = None if sizes.local else recurrent
+    later = way_round is not None or final[1].numel() > 0 or sizes.detached & every != every
     mode = mode_of(kept[0], P, curve)
-    round_ = onto_itself(recurrent, mode)
+    round_ = onto_itself(way_round, mode)
     group = GROUP if round_[2] == ALL else 1
     numbers = sizes.sizes(width, group)
     arguments = (

@@ -98,6 +98,7 @@ def scan(
     recurrent: Tensor | None = None,
     lengths: Tensor | None = None,
     refractory: int = 0,
+    local: bool = False,
 ) -> Scan:
     """Run a layer of neurons over a current.
 
@@ -109,6 +110,7 @@ def scan(
         recurrent: the weights `V` from the layer to itself, `(features, features)`, post × pre.
         lengths: valid steps `(batch,)`; a sample's state is held and its output 0 beyond them.
         refractory: the steps after a spike in which a neuron cannot spike.
+        local: whether the gradient goes to `V` and not through it to the spikes.
     """
     tableau = tableau.to(current)
     x, (s, pending, hold) = list(state.x.unbind(0)), state[1:]
@@ -116,7 +118,8 @@ def scan(
     for n, arriving in enumerate(current.unbind(0)):
         drive = pending if tableau.delay else arriving
         if recurrent is not None:
-            drive = drive + torch.nn.functional.linear(s, recurrent)
+            sent = s.detach() if local else s
+            drive = drive + torch.nn.functional.linear(sent, recurrent)
         new_x = tableau.advance(x, drive, s)
         v = tableau.membrane(new_x)
         new_s, new_hold = _fire(spike, v - tableau.theta, hold, refractory)
