@@ -376,7 +376,6 @@ def set_weights(
     neuron = stage.neuron
     threshold, own = 1.0, None
     if isinstance(neuron, SpikingNeuron):
-        # up to where a spike begins, which is below its peak in neurons with an upstroke
         theta = torch.as_tensor(neuron.linearised().theta)
         threshold, own = float(theta.detach().mean()), neuron.recurrent
     module = weighted(stage.connection)

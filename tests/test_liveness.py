@@ -11,8 +11,7 @@ from surgrad.errors import ArgumentError
 from surgrad.liveness import diagnose, initialise
 from surgrad.network import Record, Sequential
 from surgrad.neurons import LI, LIF, NEURONS, CuBaLIF
-
-SPIKING = [name for name, kind in NEURONS.items() if kind.spiking]
+from tests.kinds import BY_TABLEAU, SPIKING
 
 
 def poisson(rate, time=200, batch=16, units=200, seed=0):
@@ -21,7 +20,7 @@ def poisson(rate, time=200, batch=16, units=200, seed=0):
 
 
 # a membrane without a leak has no stationary trace
-@pytest.mark.parametrize("name", [name for name in SPIKING if name != "if"])
+@pytest.mark.parametrize("name", [name for name in BY_TABLEAU if name != "if"])
 def test_analytic_and_measured_traces_agree_for_poisson_input(name):
     tableau = NEURONS[name](dt=1e-3).tableau()
     analytic = mean_square_trace(tableau, 0.02)
@@ -31,7 +30,7 @@ def test_analytic_and_measured_traces_agree_for_poisson_input(name):
 
 
 # adaptation pulls the membrane back, which the initialisation leaves out
-@pytest.mark.parametrize("name", [n for n in SPIKING if "adapt" not in NEURONS[n].__module__])
+@pytest.mark.parametrize("name", [n for n in BY_TABLEAU if "adapt" not in NEURONS[n].__module__])
 def test_membranes_fluctuate_up_to_threshold(name):
     inputs = poisson(20.0, time=600)
     neuron = NEURONS[name](400, reset="none", dt=1e-3)

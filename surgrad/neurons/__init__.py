@@ -2,8 +2,11 @@
 
 from surgrad.neurons.adaptive import ALIF, AdLIF, SymplecticAdLIF
 from surgrad.neurons.base import Neuron, SpikingNeuron
+from surgrad.neurons.conductance import MorrisLecar
 from surgrad.neurons.leaky import LI, LIF, AlphaLIF, CuBaLI, CuBaLIF
+from surgrad.neurons.nonlinear import QIF, NonlinearNeuron
 from surgrad.neurons.perfect import IF, Integrator
+from surgrad.neurons.planar import AdEx, Izhikevich
 
 NEURONS: dict[str, type[Neuron]] = {
     "li": LI,
@@ -16,6 +19,10 @@ NEURONS: dict[str, type[Neuron]] = {
     "symplectic_adlif": SymplecticAdLIF,
     "if": IF,
     "integrator": Integrator,
+    "qif": QIF,
+    "izhikevich": Izhikevich,
+    "adex": AdEx,
+    "morris_lecar": MorrisLecar,
 }
 """Every neuron by the name that experiment files use."""
 
@@ -25,12 +32,17 @@ __all__ = [
     "LI",
     "LIF",
     "NEURONS",
+    "QIF",
+    "AdEx",
     "AdLIF",
     "AlphaLIF",
     "CuBaLI",
     "CuBaLIF",
     "Integrator",
+    "Izhikevich",
+    "MorrisLecar",
     "Neuron",
+    "NonlinearNeuron",
     "SpikingNeuron",
     "SymplecticAdLIF",
 ]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Literal, TypedDict
+from typing import ClassVar, Literal, TypedDict
 
 from torch import Tensor, nn
 
 from surgrad.errors import ArgumentError, ShapeError
 from surgrad.kernels import engine
-from surgrad.kernels.scan import NeuronState, Scan
+from surgrad.kernels.scan import Dynamics, NeuronState, Scan
 from surgrad.neurons.parameters import Bounded, Value
 from surgrad.spikes import SpikeFunction, Surrogate
 from surgrad.tableau import Entry, Tableau, steps_of
@@ -136,6 +136,10 @@ class Neuron(nn.Module, ABC):
     def tableau(self) -> Tableau:
         """The neuron as a linear system and a threshold, differentiable in its parameters."""
 
+    def dynamics(self) -> Dynamics:
+        """How its state goes on from step to step: the tableau, where there is one."""
+        return self.tableau()
+
     def linearised(self) -> Tableau:
         """The neuron at rest as a linear system, from which its weights are initialised."""
         return self.tableau()
@@ -210,22 +214,30 @@ class SpikingNeuron(Neuron):
         size: as in `Neuron`.
         constants: as in `Neuron`.
         options: see `SpikingOptions`.
+
+    Attributes:
+        resets: those that it can have, the default first.
     """
 
     spiking = True
+    resets: ClassVar[tuple[Reset, ...]] = ("subtract", "zero", "none")
     threshold: Bounded
 
     def __init__(self, size: Size, constants: Mapping[str, Value], options: SpikingOptions) -> None:
         super().__init__(size, constants, options)
         self._add({"threshold": options.get("threshold", 1.0)}, THRESHOLD_BOUNDS, options)
-        self.reset: Reset = options.get("reset", "subtract")
+        self.reset: Reset = options.get("reset", self.resets[0])
         self.detach_reset = options.get("detach_reset", True)
         self.refractory = options.get("refractory", 0.0)
         self.spike: SpikeFunction | None = options.get("spike")
         self.recurrent: nn.Linear | None = None
         self._check_names(options)
-        if self.reset not in ("subtract", "zero", "none"):
-            raise ArgumentError("reset", got=repr(self.reset), expected="subtract, zero or none")
+        if self.reset not in self.resets:
+            raise ArgumentError(
+                f"reset of {type(self).__name__}",
+                got=repr(self.reset),
+                expected="one of " + ", ".join(self.resets),
+            )
         if self.refractory < 0:
             raise ArgumentError("refractory", got=self.refractory, expected="seconds, 0 or more")
         if options.get("recurrent", False):

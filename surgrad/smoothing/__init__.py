@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from surgrad.neurons import Neuron
 from surgrad.smoothing.anneal import Annealed, sharpen
 from surgrad.smoothing.boltzmann import SpikingRBM
 from surgrad.smoothing.gate import GatedLIF
 
-__all__ = ["Annealed", "GatedLIF", "SpikingRBM", "sharpen"]
+NEURONS: dict[str, type[Neuron]] = {"gated_lif": GatedLIF}
+"""Its neurons, by the names that experiment files use."""
+
+__all__ = ["NEURONS", "Annealed", "GatedLIF", "SpikingRBM", "sharpen"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from torch.nn.functional import linear
 from surgrad.errors import ArgumentError
 from surgrad.kernels.scan import NeuronState, Scan, rest
 from surgrad.neurons import LIF
-from surgrad.neurons.base import Size, SpikingOptions
+from surgrad.neurons.base import Reset, Size, SpikingOptions
 from surgrad.neurons.parameters import Value
 
 
@@ -38,7 +38,8 @@ class GatedLIF(LIF):
         options: see `SpikingOptions`; the reset subtracts, and there is no refractory period.
 
     Raises:
-        ArgumentError: if the width is not in (0, 1], or the reset is another.
+        ArgumentError: if the width is not in (0, 1], or there is another reset or a refractory
+            period.
 
     Example:
         >>> neuron = GatedLIF(1, tau_mem=1.0, width=0.5, dt=1e-3, delay=0)
@@ -52,6 +53,8 @@ class GatedLIF(LIF):
         it in that the synapse's own decay is that of the neurons behind it.
     """
 
+    resets: ClassVar[tuple[Reset, ...]] = ("subtract",)
+
     def __init__(
         self,
         size: Size = None,
@@ -64,12 +67,8 @@ class GatedLIF(LIF):
         super().__init__(size, tau_mem=tau_mem, **options)
         if not 0 < width <= 1:
             raise ArgumentError("width of GatedLIF", got=width, expected="more than 0, at most 1")
-        if self.reset != "subtract" or self.refractory:
-            raise ArgumentError(
-                "reset of GatedLIF",
-                got=f"{self.reset}, refractory {self.refractory}",
-                expected="a reset by subtraction, without a refractory period",
-            )
+        if self.refractory:
+            raise ArgumentError("refractory of GatedLIF", got=self.refractory, expected="none")
         self.width, self.harden = width, harden
 
     def gate(self, u: Tensor) -> Tensor:

@@ -12,11 +12,12 @@ from torch import Tensor, distributions, nn
 
 from surgrad.errors import ArgumentError
 from surgrad.network import Sequential
-from surgrad.neurons import NEURONS, Neuron
+from surgrad.neurons import Neuron
 from surgrad.neurons.base import TIME_BOUNDS
 from surgrad.smoothing import Annealed
 from surgrad.spikes import Soft, SpikeFunction, Stochastic, Surrogate, SurrogateEscape
 from surgrad.training.layers import SPIKES, Layer, Network
+from surgrad.training.neurons import NEURONS
 
 Shape: TypeAlias = tuple[int, ...]
 

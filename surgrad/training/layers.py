@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, get_type_hints
 
 from pydantic import (
     AfterValidator,
@@ -16,9 +17,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from surgrad.neurons import NEURONS, Neuron
+from surgrad.neurons import Neuron, SpikingNeuron
 from surgrad.spikes import ExponentialEscape, SigmoidEscape
 from surgrad.surrogates import TABLE, SurrogateDerivative
+from surgrad.training.neurons import NEURONS
 from surgrad.training.unions import Kind, OneOf, Spec, models_of, name_of, wrong
 
 T = TypeVar("T")
@@ -185,20 +187,25 @@ class SpikingLayer(Layer):
 
 
 def _layer_of(kind: str, neuron: type[Neuron]) -> type[Layer]:
-    """The table of a kind of neuron: what all have, and the constants of its constructor."""
-    own = [
-        parameter
-        for parameter in inspect.signature(neuron).parameters.values()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    ]
+    """The table of a kind of neuron: what all have, and the keywords of its constructor."""
+    # a file has numbers, a tensor for a parameter it cannot
+    make: Callable[..., Neuron] = neuron
+    hints = get_type_hints(neuron.__init__, localns={"Value": float})
     fields: dict[str, Any] = {"neuron": (str, kind)}
-    for parameter in own:
-        hint = TimeConstant if parameter.name.startswith("tau") else Positive
-        fields[parameter.name] = (hint, parameter.default)
+    for name, parameter in inspect.signature(neuron).parameters.items():
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            fields[name] = (_from_hint(name, hints[name]), parameter.default)
+    if issubclass(neuron, SpikingNeuron) and len(neuron.resets) < len(SpikingNeuron.resets):
+        fields["reset"] = (Literal[neuron.resets], neuron.resets[0])
     model = create_model(kind, __base__=SpikingLayer if neuron.spiking else Layer, **fields)
-    names = tuple(parameter.name for parameter in own)
-    model.constants = (*names, "threshold") if neuron.spiking else names
+    model.constants = tuple(make().constants)
     return model
+
+
+def _from_hint(name: str, hint: Any) -> Any:
+    """What a file may say where a constructor takes `hint`."""
+    number: Any = TimeConstant if name.startswith("tau") else Positive
+    return {float: number, float | None: number | None}.get(hint, hint)
 
 
 LAYERS = {kind: _layer_of(kind, neuron) for kind, neuron in NEURONS.items()}

@@ -11,10 +11,10 @@ from pydantic import Field, Strict, ValidationError, model_validator
 from surgrad.data.catalogue import DATASETS
 from surgrad.data.spec import DataSpec
 from surgrad.errors import ConfigError
-from surgrad.neurons import NEURONS
 from surgrad.objectives import LOSSES, REGULARISERS, losses
 from surgrad.training import toml
 from surgrad.training.layers import Count, Items, Network, Positive, Share
+from surgrad.training.neurons import NEURONS
 from surgrad.training.problems import config_error, did_you_mean
 from surgrad.training.rules import RULES
 from surgrad.training.shipped import shipped

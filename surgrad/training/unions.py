@@ -35,7 +35,7 @@ class Kind(Spec):
     kind: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OneOf:
     """Annotates a field that is one of several tables; the entry `key` says which.
 

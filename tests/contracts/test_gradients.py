@@ -9,11 +9,11 @@ from surgrad.kernels.scan import rest, scan
 from surgrad.neurons import NEURONS
 from surgrad.spikes import Soft, Surrogate
 from surgrad.surrogates import TABLE, fast_sigmoid, sigmoid
+from tests.kinds import BY_TABLEAU, READ_OUTS
 
-SPIKING = [name for name, kind in NEURONS.items() if kind.spiking]
 # their spikes act on the membrane only, where the reset is detached
 WITHOUT_ADAPTATION = [
-    name for name in SPIKING if all(e == 0.0 for e in NEURONS[name](1, dt=1e-3).tableau().r[:-1])
+    name for name in BY_TABLEAU if all(e == 0.0 for e in NEURONS[name](1, dt=1e-3).tableau().r[:-1])
 ]
 STEPS, BATCH, SIZE = 9, 2, 3
 
@@ -59,7 +59,7 @@ def assert_matches(gradient, truth, tolerance=1e-6):
 
 @pytest.mark.parametrize(
     ("name", "reset", "recurrent", "delay"),
-    list(itertools.product(SPIKING, ["subtract", "zero", "none"], [False, True], [0, 1])),
+    list(itertools.product(BY_TABLEAU, ["subtract", "zero", "none"], [False, True], [0, 1])),
 )
 def test_soft_networks_agree_with_finite_differences(name, reset, recurrent, delay):
     neuron = make(
@@ -83,7 +83,7 @@ def test_soft_networks_agree_with_finite_differences(name, reset, recurrent, del
         assert_matches(tensor.grad, truth)
 
 
-@pytest.mark.parametrize("name", [name for name, kind in NEURONS.items() if not kind.spiking])
+@pytest.mark.parametrize("name", READ_OUTS)
 @pytest.mark.parametrize("delay", [0, 1])
 def test_read_outs_agree_with_finite_differences(name, delay):
     neuron = make(name, delay=delay)
@@ -114,7 +114,7 @@ def test_all_soft_surrogates_agree_with_finite_differences_through_time(row):
     assert_matches(inputs.grad, truth)
 
 
-@pytest.mark.parametrize("name", SPIKING)
+@pytest.mark.parametrize("name", BY_TABLEAU)
 @pytest.mark.parametrize("reset", ["subtract", "zero"])
 def test_initial_states_have_gradients(name, reset):
     neuron = make(name, reset=reset, detach_reset=False, spike=Soft(sigmoid(3)))

@@ -113,7 +113,7 @@ def test_the_table_of_data_sets_is_that_of_the_code() -> None:
 
 @pytest.mark.parametrize("page", ["theory/neurons.md", "choose/neuron.md"])
 def test_every_neuron_has_its_row(page: str) -> None:
-    from surgrad.neurons import NEURONS
+    from surgrad.training.neurons import NEURONS
 
     first = "\n".join(re.findall(r"^\| (`.+?) \|", (DOCS / page).read_text(), re.M))
     listed = set(re.findall(r"`(\w+)`", first))

@@ -18,8 +18,8 @@ from surgrad.kernels.scan.reference import scan as definition
 from surgrad.neurons import NEURONS, CuBaLIF
 from surgrad.spikes import Surrogate
 from surgrad.surrogates import TABLE
+from tests.kinds import BY_TABLEAU, READ_OUTS
 
-SPIKING = [name for name, kind in NEURONS.items() if kind.spiking]
 RESETS = ("subtract", "zero", "none")
 
 
@@ -168,8 +168,8 @@ def check(neuron, *sizes, by_events, tolerance=2e-4, **options):
 
 
 CASES = [
-    *itertools.product(SPIKING, RESETS, [True], [False, True]),
-    *itertools.product(SPIKING, RESETS[:2], [False], [False, True]),
+    *itertools.product(BY_TABLEAU, RESETS, [True], [False, True]),
+    *itertools.product(BY_TABLEAU, RESETS[:2], [False], [False, True]),
 ]
 
 
@@ -183,7 +183,7 @@ def test_every_neuron_and_reset(name, reset, detach, by_events):
         assert slow.output.mean() > 0.01
 
 
-@pytest.mark.parametrize("name", sorted(set(NEURONS) - set(SPIKING)))
+@pytest.mark.parametrize("name", READ_OUTS)
 @pytest.mark.parametrize("by_events", [False, True])
 @pytest.mark.parametrize("delay", [0, 1])
 def test_read_outs(name, by_events, delay):

@@ -137,7 +137,7 @@ def test_constants_may_be_drawn_from_a_distribution():
         (lambda: LIF(4, tau_mem=float("nan")), "between"),
         (lambda: LIF(4, tau_mem=torch.ones(3) * 1e-2), "shape (4,)"),
         (lambda: LIF(4, threshold=0.0), "threshold"),
-        (lambda: LIF(4, reset="soft"), "subtract, zero or none"),
+        (lambda: LIF(4, reset="soft"), "subtract, zero, none"),
         (lambda: LIF(4, delay=2), "0 or 1"),
         (lambda: LIF(4, learn=("tau_syn",)), "one of tau_mem, threshold"),
         (lambda: LIF(recurrent=True), "number of neurons"),

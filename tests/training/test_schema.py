@@ -11,8 +11,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from surgrad.errors import ConfigError
 from surgrad.learning import BPTT, TruncatedBPTT
-from surgrad.neurons import NEURONS, Neuron
+from surgrad.neurons import Neuron
 from surgrad.training.layers import LAYERS, Gamma
+from surgrad.training.neurons import NEURONS
 from surgrad.training.schema import Experiment, find, from_table, load
 from surgrad.training.shipped import shipped
 from surgrad.training.unions import Kind, OneOf, models_of

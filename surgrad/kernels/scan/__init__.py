@@ -1,5 +1,5 @@
 """The time loop of a layer of neurons driven by a current."""
 
-from surgrad.kernels.scan.reference import NeuronState, Scan, rest, scan
+from surgrad.kernels.scan.reference import Dynamics, NeuronState, Scan, rest, scan
 
-__all__ = ["NeuronState", "Scan", "rest", "scan"]
+__all__ = ["Dynamics", "NeuronState", "Scan", "rest", "scan"]
