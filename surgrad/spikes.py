@@ -20,6 +20,11 @@ class SpikeFunction(Protocol):
     def __call__(self, v: Tensor) -> Tensor: ...
 
 
+def present(spike: SpikeFunction | None) -> SpikeFunction | None:
+    """What a spike function that changes is at the moment; any other is itself."""
+    return getattr(spike, "present", spike)
+
+
 class _WithDerivative(torch.autograd.Function):
     """`value(v)` forward, `slope(v) dv` backward, whatever the two are."""
 
@@ -103,15 +108,16 @@ class Soft:
         return cast(Tensor, _WithDerivative.apply(v, self._value, self._slope))
 
     @property
-    def _area(self) -> float:
+    def area(self) -> float:
+        """`∫h`, or 1 where it is infinite: what the primitive is divided by."""
         total = self.derivative.total
         return total if math.isfinite(total) else 1.0
 
     def _value(self, v: Tensor) -> Tensor:
-        return self.derivative.integral(v) / self._area
+        return self.derivative.integral(v) / self.area
 
     def _slope(self, v: Tensor) -> Tensor:
-        return self.derivative.h(v) / self._area
+        return self.derivative.h(v) / self.area
 
 
 class Escape(Protocol):

@@ -24,6 +24,7 @@ from surgrad.events import SpikeTrain
 from surgrad.kernels.choice import why
 from surgrad.kernels.engine import obstacle
 from surgrad.neurons import SpikingNeuron
+from surgrad.spikes import Soft, present
 from surgrad.timing.network import SpikeTimes
 from surgrad.training.build import Run, build, some
 from surgrad.training.schema import Experiment
@@ -129,11 +130,17 @@ def _paths(run: Run) -> Iterator[str]:
     if isinstance(run.net, SpikeTimes):
         return
     inputs = run.splits.train.inputs
-    first = inputs.density() if isinstance(inputs, SpikeTrain) else 1.0
-    densities = [first, *(layer.rate * run.net.dt for layer in run.health)]
-    for stage, density in zip(run.net.stages, densities, strict=False):
+    density = inputs.density() if isinstance(inputs, SpikeTrain) else None
+    rates = [layer.rate * run.net.dt for layer in run.health] + [0.0]
+    for stage, rate in zip(run.net.stages, rates, strict=False):
         spike = stage.neuron.spike if isinstance(stage.neuron, SpikingNeuron) else None
-        yield why(stage.name, density, obstacle(spike, torch.empty(0)))
+        hindrance = obstacle(spike, torch.empty(0))
+        if density is None and hindrance is None:
+            yield f"{stage.name} uses a dense product: its input is analogue, not spikes."
+        else:
+            yield why(stage.name, 1.0 if density is None else density, hindrance)
+        # smooth spikes are analogue values
+        density = None if isinstance(present(spike), Soft) else rate
 
 
 def _one_batch(run: Run) -> tuple[float, float, float]:

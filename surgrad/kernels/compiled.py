@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +34,13 @@ class Kernel:
 
     The compiled code lies beside the package or, where that folder cannot be written, in the
     user's cache folder; where neither can, each process compiles anew. The first argument is a
-    tuple whose length is the number of state components, a constant in the compiled code; a tuple
-    behind it may be another.
+    tuple whose length is the number of state components, a constant in the compiled code; tuples
+    right behind it are others.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.name = function.__name__
-        self._ready: set[tuple[int, int]] = set()
+        self._ready: set[tuple[int, ...]] = set()
         self._lock = threading.Lock()
         try:
             self._compiled = numba.njit(cache=True, **OPTIONS)(function)
@@ -49,8 +50,7 @@ class Kernel:
             _drop_stale(Path(str(self._compiled.stats.cache_path)), function)
 
     def __call__(self, order: tuple[int, ...], *args: Any) -> None:
-        second = len(args[0]) if args and isinstance(args[0], tuple) else 0
-        variant = len(order), second
+        variant = (len(order), *(len(a) for a in takewhile(_constant, args)))
         if variant in self._ready:
             self._compiled(order, *args)
             return
@@ -59,9 +59,14 @@ class Kernel:
             self._ready.add(variant)
 
 
-def _title(name: str, order: int, own: int) -> str:
+def _constant(argument: Any) -> bool:
+    return isinstance(argument, tuple)
+
+
+def _title(name: str, order: int, own: int = 0, soft: int = 0) -> str:
     each = ", each with its own constants" if own else ""
-    return f"{name} of neurons with {order} components{each}" if order else name
+    kind = "soft neurons" if soft else "neurons"
+    return f"{name} of {kind} with {order} components{each}" if order else name
 
 
 def _drop_stale(folder: Path, function: Callable[..., Any]) -> None:

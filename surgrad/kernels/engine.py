@@ -15,7 +15,7 @@ from surgrad.kernels import choice
 from surgrad.kernels.layer import pack
 from surgrad.kernels.scan.reference import NeuronState, Scan
 from surgrad.kernels.scan.reference import scan as reference_scan
-from surgrad.spikes import SpikeFunction, Surrogate
+from surgrad.spikes import Soft, SpikeFunction, Surrogate, present
 from surgrad.surrogates import TABLE
 from surgrad.tableau import Tableau
 
@@ -116,9 +116,10 @@ def obstacle(spike: SpikeFunction | None, like: Tensor) -> str | None:
         return "the reference is asked for"
     if like.device.type != "cpu" or like.dtype != torch.float32:
         return f"the kernels take float32 on the CPU, not {like.dtype} on {like.device.type}"
-    if not isinstance(spike, Surrogate | None):
+    spike = present(spike)
+    if not isinstance(spike, Surrogate | Soft | None):
         return f"the spike function {type(spike).__name__} has no kernel"
-    if isinstance(spike, Surrogate):
+    if spike is not None:
         row = spike.derivative
         if row.name not in TABLE or TABLE[row.name].derivative is not row.derivative:
             return f"the surrogate derivative {row.name} is not in the table"
@@ -196,19 +197,22 @@ def _run(
     import surgrad.kernels.layer.op  # noqa: F401  (registers the operations)
 
     tableau, spike, recurrent, refractory, local = layer
-    size, spiking = features.numel(), spike is not None
+    spike = present(spike)
+    size, spiking, soft = features.numel(), spike is not None, isinstance(spike, Soft)
     P, begin = pack.coefficients(tableau, size), _packed(state)
     graph = [t for t in (P, recurrent, *source, *begin) if t is not None and t.requires_grad]
     learning = torch.is_grad_enabled() and bool(graph)
     zeroed, detached = _bits(tableau.zeroed), _bits(tableau.detached)
-    onward = shown.following if spiking else None
+    # smooth spikes are no events: what follows takes them as they are
+    onward = shown.following if spiking and not soft else None
     wanted = [
-        spiking and (shown.dense or (refractory > 0 and learning)),
-        onward is not None or recurrent is not None,
+        spiking and (soft or shown.dense or (refractory > 0 and learning)),
+        onward is not None or (recurrent is not None and not soft),
         shown.potentials or learning or not spiking,
         learning and (P.requires_grad or bool(zeroed & ~detached)),
     ]
-    kind = [tableau.order, tableau.delay, refractory, zeroed, detached, int(spiking), int(local)]
+    sort = pack.SOFT if soft else int(spiking)
+    kind = [tableau.order, tableau.delay, refractory, zeroed, detached, sort, int(local)]
     out = torch.ops.surgrad.layer(
         P, *source, recurrent, *begin, lengths,
         onward.detach() if onward is not None and learning else None,
@@ -243,7 +247,8 @@ def _bits(flags: tuple[bool, ...]) -> int:
 
 
 def _curve(spike: SpikeFunction | None) -> list[float]:
-    if not isinstance(spike, Surrogate):
+    if not isinstance(spike, Surrogate | Soft):
         return [0.0, 1.0, 1.0]
     row = spike.derivative
-    return [float(NUMBERS[row.name]), row.scale, row.gain]
+    area = spike.area if isinstance(spike, Soft) else 1.0
+    return [float(NUMBERS[row.name]), row.scale, row.gain / area]

@@ -59,11 +59,15 @@ class Annealed(nn.Module):
         scale = float(self.start.scale)
         self.sharpness.fill_(scale * (self.final / scale) ** share)
 
+    @property
+    def present(self) -> Soft | Surrogate:
+        """The spike function that this one is at the moment."""
+        hard = self.harden and not self.training
+        return Surrogate(self.derivative) if hard else Soft(self.derivative)
+
     def forward(self, v: Tensor) -> Tensor:
         """Spikes, soft or not, of the shape of `v`."""
-        if self.harden and not self.training:
-            return Surrogate(self.derivative)(v)
-        return Soft(self.derivative)(v)
+        return self.present(v)
 
 
 def sharpen(net: nn.Module, share: float) -> None:

@@ -181,6 +181,15 @@ def test_the_doctor_looks_at_a_network(run: Run, short: Path, tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == [short]
 
 
+def test_the_doctor_says_which_path_a_layer_takes(run: Run, short: Path) -> None:
+    out = run("doctor", "short.toml")[1]
+    assert "hidden 1 is driven by events" in out and "read-out is driven by events" in out
+    out = run("doctor", "short.toml", "--network.spike.kind", "soft")[1]
+    assert "hidden 1 is driven by events" in out
+    assert "read-out uses a dense product: its input is analogue" in out
+    assert "reference" not in out
+
+
 def test_a_silent_layer_is_named_at_the_start(
     run: Run, short: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,7 @@ from surgrad.kernels.layer.pack import coefficients
 from surgrad.neurons import CuBaLIF
 
 
-def arguments(by_events, upward):
+def arguments(by_events, upward, soft=False):
     generator = torch.Generator().manual_seed(0)
     neuron = CuBaLIF(16, dt=1e-3)
     P = coefficients(neuron.tableau(), 16).requires_grad_()
@@ -37,12 +37,13 @@ def arguments(by_events, upward):
     begin = (draw(2, 3, 16), torch.zeros(3, 16), draw(3, 16), torch.zeros(3, 16))
     return (P, *source, draw(16, 16), *begin, torch.tensor([4, 2, 0]),
             torch.randn(7, 16, generator=generator) if upward else None,
-            [4, 3, 16, 2, 1, 0, 0, 2, 1], [True, True, True, True], [0.0, 10.0, 1.0])  # fmt: skip
+            [4, 3, 16, 2, 1, 0, 0, 2, 2 if soft else 1], [True, not soft, True, True],
+            [0.0, 10.0, 1.0])  # fmt: skip
 
 
 @pytest.mark.parametrize("by_events", [False, True])
-@pytest.mark.parametrize("upward", [False, True])
-def test_the_operation_is_what_it_says(by_events, upward, monkeypatch):
+@pytest.mark.parametrize(("upward", "soft"), [(False, False), (True, False), (False, True)])
+def test_the_operation_is_what_it_says(by_events, upward, soft, monkeypatch):
     # the tail behind the last event is never written nor read, but compared here
     monkeypatch.setattr(buffers, "empty", torch.zeros)
     tests = (
@@ -51,7 +52,7 @@ def test_the_operation_is_what_it_says(by_events, upward, monkeypatch):
         "test_faketensor",
         "test_aot_dispatch_static",
     )
-    torch.library.opcheck(layer, arguments(by_events, upward), test_utils=tests)
+    torch.library.opcheck(layer, arguments(by_events, upward, soft), test_utils=tests)
 
 
 def test_compiled_functions_pass_over_it():

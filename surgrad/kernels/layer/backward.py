@@ -7,7 +7,7 @@ import numpy as np
 from surgrad.kernels.compiled import Kernel, inlined
 from surgrad.kernels.lanes import WIDTH
 from surgrad.kernels.layer.constants import accumulate
-from surgrad.kernels.layer.memory import BLOCK, DELTA, LATER, PAST, SLOPE, STATE
+from surgrad.kernels.layer.memory import BLOCK, DELTA, LATER, PAST, SLOPE, SOFT, STATE
 from surgrad.kernels.layer.products import ACTIVE, ALL, GROUP
 from surgrad.kernels.layer.rows import add, ahead, clear, copy, dot, flush
 from surgrad.kernels.layer.slopes import slopes
@@ -157,9 +157,12 @@ def back(order, own, work, error_row, base, t, sample, n0, sizes, flags, curve, 
 @inlined
 def settle(work, first, t0, count, sample, n0, sizes, sources, events, s0, final, grads, valid):
     """What the δ of a tile is worth to the connections."""
-    size, delay = sizes[2], sizes[4]
-    width = sizes[3]
-    if grads[5].size:
+    steps, _, size, width, delay = sizes[:5]
+    if grads[5].size and sizes[7] == SOFT:
+        for i in range(count):
+            at = (sample * steps + t0 + i) * size + n0
+            copy(grads[5], at, work, first + i * width, width)
+    elif grads[5].size:
         pass_round(work, first, t0, count, sample, sizes, events, s0, grads[5])
     if delay == 0 and final[2].size and t0 + count == valid:
         add(work, first + (count - 1) * width, final[2], sample * size + n0, width)
@@ -195,7 +198,8 @@ def backward(order, own, first, last, work, sizes, flags, curve, P, kept, events
             it, the size of it, padded and not, the mode.
         final: gradients of the final x, s and i.
         grads: of the current, with how far its steps and samples lie apart, of weights, bias,
-            recurrent weights, P, x, s and i; added to where they are sums.
+            recurrent weights (of the drive of each step, if spikes are smooth), P, x, s and i;
+            added to where they are sums.
     """
     K = len(order)
     width, tile = sizes[3], sizes[8]

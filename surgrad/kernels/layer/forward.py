@@ -11,8 +11,9 @@ import numpy as np
 from surgrad.kernels.compiled import Kernel, inlined
 from surgrad.kernels.lanes import WIDTH, append, fixed, fma, load, select, splat, store, stream
 from surgrad.kernels.layer.memory import BLOCK
+from surgrad.kernels.layer.primitives import primitive
 from surgrad.kernels.layer.rows import clear, copy, flush
-from surgrad.kernels.layer.weights import add_row, gather, gather_all
+from surgrad.kernels.layer.weights import add_row, gather, gather_all, multiply
 
 # rows of the work space behind the tile of currents; two sets of state components come last
 SPIKES, HOLD, STATE = 0, 1, 2
@@ -42,8 +43,8 @@ def arriving(work, t, count, sample, n0, sizes, sources, pending):
 
 
 @inlined
-def advance(order, own, work, drives, base, old, new, at, p0, place, position, sizes, P, kept,
-            sinks):  # fmt: skip
+def advance(order, own, soft, work, drives, base, old, new, at, p0, place, position, sizes, curve,
+            P, kept, sinks):  # fmt: skip
     """One step of all neurons: the state, the membrane potential, the spikes and their events.
 
     `drives` is where the step's currents begin in the work space, `base` the rows behind the tile,
@@ -75,13 +76,20 @@ def advance(order, own, work, drives, base, old, new, at, p0, place, position, s
         if potentials.size:
             stream(potentials, at + n, v)
         if spiking:
-            fired = v > fixed(P, (K * K + 3 * K) * span + p)
+            theta = fixed(P, (K * K + 3 * K) * span + p)
+            fired, value = v > theta, one
+            if len(soft):
+                value = primitive(curve[0], v - theta, splat(np.float32(curve[1])))
+                value = value * splat(np.float32(curve[2]))
+                fired = value > splat(np.float32(0.5))
             if refractory:
                 hold = load(work, base + HOLD * width + n)
                 fired = fired & (hold <= zero)
                 left = select(fired, splat(np.float32(refractory)), hold - one)
                 store(work, base + HOLD * width + n, left)
-            spike = select(fired, one, zero)
+                if len(soft):
+                    value = select(hold <= zero, value, zero)
+            spike = value if len(soft) else select(fired, one, zero)
             store(work, base + SPIKES * width + n, spike)
             store(counts, place + n, load(counts, place + n) + spike)
             if spikes.size:
@@ -92,9 +100,12 @@ def advance(order, own, work, drives, base, old, new, at, p0, place, position, s
 
 
 @inlined
-def returning(work, to, row, state, width, recurrent, size, s0, sinks, first):
+def returning(soft, work, to, base, row, state, width, recurrent, size, s0, sinks, first):
     """Add what the layer's own spikes of the step before bring; those of `s0` in the first step."""
-    if not first:
+    if len(soft):
+        spikes = base + SPIKES * width
+        multiply(work, to, width, 1, work, spikes, width, size, recurrent, width)
+    elif not first:
         starts, stops, units, _ = sinks
         gather_all(work, to, recurrent, size, width, units, starts[row], stops[row])
     elif s0.size:
@@ -118,18 +129,20 @@ def rest(sample, n0, valid, position, sizes, kept, sinks):
 
 @Kernel
 def forward(
-    order, own, first, last, work, sizes, P, sources, recurrent, initial, lengths, kept, sinks,
-    final,
+    order, own, soft, first, last, work, sizes, curve, P, sources, recurrent, initial, lengths,
+    kept, sinks, final,
 ):  # fmt: skip
     """Run the tasks `[first, last)`, each a sample and a piece of the layer.
 
     Args:
         order: K zeros.
         own: a zero if each neuron has coefficients of its own, else nothing.
+        soft: a zero if spikes are the primitive of the surrogate derivative, else nothing.
         first: the first task; a layer is cut into `size // width` pieces.
         last: behind the last task.
         work: space for a tile of `tile` rows and `2 + 2K` more.
         sizes: steps, samples, size, width, delay, refractory, zeroed, spiking, tile.
+        curve: number, scale and gain of the surrogate derivative.
         P: the rows of A, b, r, c and θ.
         sources: the current and how far its steps and samples lie apart, or starts, stops, units,
             weights and bias.
@@ -161,10 +174,10 @@ def forward(
             for i in range(count):
                 row = sample * steps + t0 + i
                 if recurrent.size:
-                    returning(work, i * width, row - 1, state, width, recurrent, size, s0, sinks,
-                              t0 + i == 0)  # fmt: skip
-                ended = advance(order, own, work, i * width, base, old, new, row * size + n0, n0,
-                                state, position, sizes, P, kept, sinks)  # fmt: skip
+                    returning(soft, work, i * width, base, row - 1, state, width, recurrent, size,
+                              s0, sinks, t0 + i == 0)  # fmt: skip
+                ended = advance(order, own, soft, work, i * width, base, old, new, row * size + n0,
+                                n0, state, position, sizes, curve, P, kept, sinks)  # fmt: skip
                 if starts.size:
                     starts[row], stops[row] = position, ended
                     position = ended

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from surgrad.kernels.layer.pack import padded, piece
+from surgrad.kernels.layer.pack import SOFT, padded, piece
 
 # neurons whose weights lie together
 BLOCK = 64
@@ -34,7 +34,7 @@ class Shape(NamedTuple):
         delay: steps after which an input acts.
         refractory: steps after a spike.
         zeroed, detached: flags of the components, as the bits of a number.
-        spiking: whether the neurons spike.
+        spiking: 0 for neurons that do not spike, 1 for those that do, `SOFT` for smooth spikes.
         local: whether errors do not go round through recurrent weights.
     """
 
@@ -58,6 +58,10 @@ class Shape(NamedTuple):
         tile = max(1, min(TILE // (group * width), LONGEST_TILE, self.steps))
         head = (self.steps, self.samples, self.size, width, self.delay, self.refractory)
         return (*head, self.zeroed, self.spiking, tile)
+
+    def soft(self) -> tuple[int, ...]:
+        """A zero if spikes are smooth, else nothing: the kernels differ."""
+        return (0,) if self.spiking == SOFT else ()
 
     def own(self, P: Tensor) -> tuple[int, ...]:
         """A zero if the coefficients are each neuron's own, else nothing: the kernels differ."""

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from surgrad.kernels import blocks, buffers
 from surgrad.kernels.layer.memory import (
+    SOFT,
     STATE,
     Shape,
     by_sample,
@@ -84,6 +85,7 @@ def layer(
     width = sizes.width(current is None or recurrent is not None or wanted[1])
     arguments = (
         sizes.sizes(width),
+        (int(curve[0]), float(curve[1]), float(curve[2])),
         flat(P),
         (
             *strided(None if current is None else dense(current)),
@@ -101,7 +103,7 @@ def layer(
 
     def run(_: int, first: int, last: int) -> None:
         work = flat(buffers.empty((arguments[0][-1] + 2 + 2 * sizes.order) * width))
-        forward((0,) * sizes.order, sizes.own(P), first, last, work, *arguments)
+        forward((0,) * sizes.order, sizes.own(P), sizes.soft(), first, last, work, *arguments)
 
     blocks.run(blocks.bounds(sizes.samples * (sizes.size // width)), run)
     return out
@@ -172,7 +174,11 @@ def adjoint(
     output, membrane, counts, carrier, *final = errors
     width = sizes.width(starts is not None or recurrent is not None or carrier.numel() > 0)
     parts = blocks.bounds(sizes.samples * (sizes.size // width))
-    grads = gradients(sizes, P, inputs, needed, len(parts), buffers.empty)
+    # smooth spikes are dense, and so is the product with them, for all steps at once
+    dense_onto = needed[3] and sizes.spiking == SOFT
+    drives = _drives(sizes) if dense_onto else None
+    want = [*needed[:3], needed[3] and not dense_onto, *needed[4:]]
+    grads = gradients(sizes, P, inputs, want, len(parts), buffers.empty)
     for total in grads[SUMS]:
         total.zero_()
     every = (1 << sizes.order) - 1
@@ -201,13 +207,33 @@ def adjoint(
 
     def run(block: int, first: int, last: int) -> None:
         sums = [t[block] if t.numel() else t for t in grads[SUMS]]
+        if drives is not None:
+            sums[RECURRENT - WEIGHTS] = drives
         mine = (*strided(grads[0]), *(flat(t) for t in (*sums, *grads[5:])))
         work = flat(buffers.empty(group * (numbers[-1] + STATE + 4 * sizes.order) * width))
         backward((0,) * sizes.order, sizes.own(P), first, last, work, *arguments, mine)
 
     blocks.run(parts, run)
     grads[SUMS] = [_summed(t) for t in grads[SUMS]]
-    return _unpadded(grads, neurons)
+    grads = _unpadded(grads, neurons)
+    if drives is not None:
+        grads[RECURRENT] = _onto_itself(drives, by_sample(kept[1]), s0, neurons)
+    return grads
+
+
+def _drives(shape: Shape) -> Tensor:
+    """Memory for what the drive of each step is worth; zero in the steps beyond a length."""
+    return buffers.empty(shape.samples, shape.steps, shape.size).zero_()
+
+
+def _onto_itself(drives: Tensor, spikes: Tensor, s0: Tensor | None, neurons: int) -> Tensor:
+    """The gradient of the recurrent weights behind smooth spikes, sample by sample."""
+    first = drives[:, 0].clone()
+    # the last step of a sample has nothing to do with the first one of the next
+    drives[:, 0] = 0
+    late, early = drives.flatten(0, 1)[1:], spikes.flatten(0, 1)[:-1]
+    total = (late.t() @ early)[:neurons, :neurons].contiguous()
+    return total if s0 is None else total + (first.t() @ s0)[:neurons, :neurons]
 
 
 def _unpadded(grads: list[Tensor], neurons: int) -> list[Tensor]:

@@ -10,6 +10,8 @@ from surgrad.tableau import Entry, Tableau
 
 # the width of the kernels' vectors, known here without loading the compiler
 WIDTH = 16
+# the kind of neurons whose spikes are the primitive of the surrogate derivative
+SOFT = 2
 # neurons in one piece of a layer that is cut up
 PIECE = 512
 

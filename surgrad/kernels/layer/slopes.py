@@ -21,8 +21,9 @@ from surgrad.kernels.lanes import (
 )
 
 _INVERSE_ROOT = np.float32(1 / math.sqrt(2 * math.pi))
-_LOBE, _WIDTH = 0.15, 6.0
-_CENTRE, _SIDE = np.float32(1 + _LOBE), np.float32(_LOBE / _WIDTH)
+# the side lobes of the multi-Gaussian, as in `surgrad.surrogates`
+LOBE, LOBE_WIDTH = 0.15, 6.0
+CENTRE, _SIDE = np.float32(1 + LOBE), np.float32(LOBE / LOBE_WIDTH)
 _QUARTER = np.float32((math.pi / 2) ** 2)
 
 
@@ -83,9 +84,9 @@ def slope(kind, v, scale):
     if kind == 9:
         return scale * normal(z)
     if kind == 10:
-        sixth = constant(1 / _WIDTH)
+        sixth = constant(1 / LOBE_WIDTH)
         sides = normal((z - one) * sixth) + normal((z + one) * sixth)
-        return scale * (constant(_CENTRE) * normal(z) - constant(_SIDE) * sides)
+        return scale * (constant(CENTRE) * normal(z) - constant(_SIDE) * sides)
     if kind == 11:
         return one
     if kind == 12:

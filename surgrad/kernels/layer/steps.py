@@ -7,20 +7,20 @@ import numpy as np
 from surgrad.kernels.compiled import inlined
 from surgrad.kernels.lanes import WIDTH, bits, fixed, fma, load, lowest, select, splat, store
 from surgrad.kernels.layer.constants import unreset
-from surgrad.kernels.layer.memory import CLOSED, DELTA, ERROR, LATER, PAST, SLOPE, STATE
-from surgrad.kernels.layer.rows import add, clear, copy, dot
+from surgrad.kernels.layer.memory import CLOSED, DELTA, ERROR, LATER, PAST, SLOPE, SOFT, STATE
+from surgrad.kernels.layer.rows import clear, copy, dot
 
 
 @inlined
 def fired(own, work, to, row, first, place, sizes, P, theta, kept, s0):
     """The spikes of one step as a row, those of the initial state before the first step."""
-    _, _, size, width, _, refractory = sizes[:6]
+    _, _, size, width, _, refractory, _, spiking = sizes[:8]
     potentials, spikes = kept[0], kept[1]
     if first:
         copy(work, to, s0, place, width)
         return
     at = row * size + place % size
-    if refractory:
+    if refractory or spiking == SOFT:
         copy(work, to, spikes, at, width)
         return
     zero, one = splat(np.float32(0)), splat(np.float32(1))
@@ -37,8 +37,12 @@ def close(work, base, row, t, place, sizes, spikes, hold0):
     closed, to = base + CLOSED * width, base + SLOPE * width
     # the window of steps in which a spike closes this one, moved back by one step
     clear(work, closed, width)
+    half, one = splat(np.float32(0.5)), splat(np.float32(1))
     for past in range(max(0, t - refractory) - t, 0):
-        add(work, closed, spikes, (row + past) * size + place % size, width)
+        at = (row + past) * size + place % size
+        for n in range(0, width, WIDTH):
+            shut = select(load(spikes, at + n) > half, one, load(work, closed + n))
+            store(work, closed + n, shut)
     for n in range(0, width, WIDTH):
         h = select(load(work, closed + n) > zero, zero, load(work, to + n))
         if hold0.size:
