@@ -39,11 +39,11 @@ def potentiate(weights, traces, since, t, decays, sizes, before, place, winner, 
     """Weights of the neuron that has fired: up where its inputs were active, else down."""
     channels, size, taps, inside, places = sizes
     rate, offset, soft, ceiling = change
-    for channel in range(channels):
-        for tap in range(taps):
-            spot = before[tap * places + place]
-            if spot < 0:
-                continue
+    for tap in range(taps):
+        spot = before[tap * places + place]
+        if spot < 0:
+            continue
+        for channel in range(channels):
             at, unit = (channel * taps + tap) * size + winner, channel * inside + spot
             w, d = weights[at], traces[unit] * decays[t - since[unit]] - offset
             if soft:
