@@ -8,6 +8,7 @@ import math
 
 import pytest
 import torch
+from delayed_reward import RULES, learned
 from torch import nn
 
 from surgrad.errors import ArgumentError, RuleError
@@ -18,7 +19,6 @@ from surgrad.objectives import losses, predict
 from surgrad.plasticity import RSTDP, STDP
 from surgrad.plasticity.pairs import Amplitudes, Decays, sums
 from surgrad.plasticity.taps import Taps
-from surgrad.spikes import SigmoidEscape, Stochastic
 
 DT = 1e-3
 # every neuron repeats its input: one spike in, one spike out in the next step
@@ -284,38 +284,9 @@ def test_an_eligibility_fades_until_the_reward():
     torch.testing.assert_close(found, -total / 5, rtol=1e-4, atol=1e-6)
 
 
-def learned(rule, seed):
-    """Eight patterns, two actions, a reward 200 ms after the pattern; the last accuracy."""
-    draw = torch.Generator().manual_seed(seed)
-    patterns = (torch.rand(100, 8, 100, generator=draw) < 0.02).float()
-    right = torch.arange(8) % 2
-    neurons = LIF(2, tau_mem=10e-3, recurrent=True)
-    spike = Stochastic(SigmoidEscape(20.0), draw)
-    net = Sequential(nn.Linear(100, 2, bias=False), neurons, dt=DT, spike=spike)
-    with torch.no_grad():
-        weight = torch.rand(2, 100, generator=draw)
-        net[0].weight.copy_(6.0 * weight / weight.sum(1, keepdim=True))
-        # the action that is taken suppresses the other
-        neurons.recurrent.weight.copy_(-2.0 * (1 - torch.eye(2)))
-    neurons.recurrent.weight.requires_grad_(False)
-    optimiser = torch.optim.SGD([net[0].weight], 1.0)
-    shown = torch.arange(8).repeat(4)
-    hits = []
-    for _ in range(40):
-        optimiser.zero_grad()
-        batch = patterns[:, shown], right[shown]
-        result = rule.gradients(net, batch, losses.spike_count)
-        optimiser.step()
-        hits.append((predict(losses.spike_count, result.output) == right[shown]).float().mean())
-    return float(torch.stack(hits[-10:]).mean())
-
-
 def test_a_delayed_reward_is_learned_with_it_and_not_without():
-    bounded = {"bounds": "hard", "w_max": 0.3, "norm": 6.0}
-    with_reward = [learned(RSTDP(a_plus=0.1, a_minus=0.0, delay=0.2, **bounded), s) for s in (0, 1)]
-    without = [learned(STDP(a_plus=0.03, a_minus=0.01, **bounded), s) for s in (0, 1, 2)]
-    assert min(with_reward) > 0.95
-    assert sum(without) / 3 < 0.7
+    assert min(learned(RULES["RSTDP"], seed) for seed in (0, 1)) > 0.95
+    assert sum(learned(RULES["STDP"], seed) for seed in (0, 1, 2)) / 3 < 0.7
 
 
 @pytest.mark.parametrize(
