@@ -26,16 +26,25 @@ class Costs(NamedTuple):
         gather: to add a weight in the forward pass.
         scatter: to add to a weight's gradient in the backward pass.
         product: a multiplication and addition within a dense product.
+        spread: to add a weight of a convolution to a current, or this to its gradient.
+        convolution: a multiplication and addition within a dense convolution.
     """
 
     gather: float
     scatter: float
     product: float
+    spread: float
+    convolution: float
 
     @property
     def crossover(self) -> float:
         """The density, spikes per unit and step, at which both ways take the same time."""
         return 2 * self.product / (self.gather + self.scatter)
+
+    @property
+    def crossover_of_convolutions(self) -> float:
+        """That of a convolution, of spikes behind its pooling."""
+        return self.convolution / self.spread
 
 
 @cache
@@ -47,7 +56,7 @@ def costs() -> Costs:
         known = json.loads(path.read_text())
     except (OSError, ValueError):
         known = {}
-    if machine in known:
+    if len(known.get(machine, ())) == len(Costs._fields):
         return Costs(*known[machine])
     found = measure()
     try:
@@ -61,6 +70,7 @@ def costs() -> Costs:
 
 def measure(units: int = 512, size: int = 256, rows: int = 1024, spikes: int = 16) -> Costs:
     """Time the pieces side by side, the fastest of some rounds."""
+    from surgrad.kernels.conv.trial import Trial
     from surgrad.kernels.layer.trial import gathered, scattered
 
     generator = torch.Generator().manual_seed(0)
@@ -69,6 +79,7 @@ def measure(units: int = 512, size: int = 256, rows: int = 1024, spikes: int = 1
     product = torch.empty(rows, size)
     which = torch.randint(units, (rows * spikes,), generator=generator, dtype=torch.int32).numpy()
     flat, row = weights.flatten().numpy(), np.zeros(size, np.float32)
+    trial = Trial(15, 16, rows // 16, 0.1)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -77,6 +88,8 @@ def measure(units: int = 512, size: int = 256, rows: int = 1024, spikes: int = 1
             _fastest(lambda: gathered((), flat, row, which, spikes)) / moved,
             _fastest(lambda: scattered((), flat, row, which, spikes)) / moved,
             _fastest(lambda: torch.mm(inputs, weights, out=product)) / (rows * units * size),
+            sum(map(_fastest, trial.by_events())) / (2 * trial.added),
+            sum(map(_fastest, trial.dense())) / (2 * trial.dense_products),
         )
     finally:
         torch.set_num_threads(threads)
@@ -93,11 +106,22 @@ def _fastest(run, rounds: int = 5) -> float:
     return best * 1e9
 
 
-def by_events(density: float) -> bool:
-    """Whether events beat the dense product at a density, in spikes per unit and step."""
+def by_events(density: float, convolution: bool = False) -> bool:
+    """Whether events beat the dense product at a density, in spikes per unit and step.
+
+    Args:
+        density: of what the weights see, behind a pooling.
+        convolution: whether they are those of a convolution.
+    """
     if density < CERTAIN or density >= HOPELESS:
         return density < CERTAIN
-    return density < costs().crossover
+    return density < crossover(convolution)
+
+
+def crossover(convolution: bool = False) -> float:
+    """The density at which both ways take the same time."""
+    found = costs()
+    return found.crossover_of_convolutions if convolution else found.crossover
 
 
 def why(name: str, density: float, obstacle: str | None = None) -> str:

@@ -1,0 +1,1 @@
+"""A convolution driven by events, behind a pooling if there is one."""

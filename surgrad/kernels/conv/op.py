@@ -1,0 +1,273 @@
+"""The operation `surgrad::convolution` and its adjoint; see README.md for the equations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from surgrad.kernels import blocks, buffers, choice
+from surgrad.kernels.conv.geometry import MAXIMUM, Geometry
+from surgrad.kernels.conv.tables import tables
+from surgrad.kernels.layer.memory import by_sample, dense, flat, rows
+from surgrad.kernels.layer.pack import WIDTH, last_axis, padded
+
+adjoint_of_dense = torch.ops.aten.convolution_backward
+
+
+@torch.library.custom_op("surgrad::convolution", mutates_args=(), device_types="cpu")
+def convolution(
+    starts: Tensor,
+    stops: Tensor,
+    units: Tensor,
+    carrier: Tensor | None,
+    weights: Tensor,
+    bias: Tensor | None,
+    steps: int,
+    shape: list[int],
+) -> Tensor:
+    """The currents of a convolution, behind a pooling if there is one.
+
+    Args:
+        starts: where row `sample * steps + step` of the spikes begins in `units`.
+        stops: where it ends.
+        units: the units that spiked.
+        carrier: what the layer below sent along: it gets the gradient of its spikes.
+        weights: `(filters, channels, rows, columns)`.
+        bias: `(filters,)`.
+        steps: of each sample.
+        shape: a `Geometry`.
+
+    Returns:
+        `(steps, samples, size)`, sample by sample in memory, channel last.
+    """
+    geometry = Geometry(*shape)
+    current = _sequence(geometry, starts, steps, buffers.empty)
+    events = rows(starts, stops, units)
+    if not _sparse(geometry, starts, stops):
+        found = torch.conv2d(_filled(geometry, events, steps), _weights(geometry, weights), bias,
+                             *_places(geometry)[:3])  # fmt: skip
+        _rows(current)[:, : geometry.neurons] = found.permute(0, 2, 3, 1).flatten(1)
+        _rows(current)[:, geometry.neurons :] = 0
+        return current
+    from surgrad.kernels.conv.passes import spread
+
+    row = None if bias is None else last_axis(bias.repeat(geometry.neurons // len(bias)))
+    given = (steps, geometry.kernel, tables(geometry), events)
+    packed, row, target = flat(_packed(weights, geometry.scale)), flat(row), flat(by_sample(current))
+
+    def run(_: int, first: int, last: int) -> None:
+        work = np.empty(geometry.size + WIDTH, np.float32)
+        spread((), first, last, *given, _stamps(geometry), packed, row, work, target)
+
+    blocks.run(blocks.bounds(len(starts) // steps), run)
+    return current
+
+
+@convolution.register_fake
+def _(starts, stops, units, carrier, weights, bias, steps, shape):
+    return _sequence(Geometry(*shape), starts, steps, _fake)
+
+
+@torch.library.custom_op("surgrad::convolution_adjoint", mutates_args=(), device_types="cpu")
+def adjoint(
+    starts: Tensor,
+    stops: Tensor,
+    units: Tensor,
+    weights: Tensor,
+    error: Tensor,
+    steps: int,
+    shape: list[int],
+    needed: list[bool],
+) -> list[Tensor]:
+    """The gradients of `convolution`.
+
+    Args:
+        starts: as there, and so are all up to `weights`.
+        stops: see `convolution`.
+        units: see `convolution`.
+        weights: see `convolution`.
+        error: the gradient of the current.
+        steps: of each sample.
+        shape: as there.
+        needed: which of the gradients of spikes, weights and bias.
+
+    Returns:
+        those of spikes, `(steps, samples, padded units)`, weights and bias, empty where not needed.
+    """
+    geometry, events = Geometry(*shape), rows(starts, stops, units)
+    error = by_sample(dense(error)).contiguous()
+    spikes, change, bias = _gradients(geometry, starts, weights, steps, needed, buffers.empty)
+    by_events = _sparse(geometry, starts, stops)
+    if needed[0] or (needed[1] and not by_events):
+        seen = None if by_events else _filled(geometry, events, steps)
+        inner, wide = _dense(geometry, seen, weights, error, [needed[0], needed[1], False])
+        if needed[0]:
+            _unpool(geometry, events, steps, inner, spikes)
+        change = change if by_events or not needed[1] else wide
+    if needed[2] or (needed[1] and by_events):
+        found = _collect(geometry, events, steps, weights, error, needed[1] and by_events, needed[2])
+        change, bias = found[0] if needed[1] and by_events else change, found[1]
+    return [spikes, change, bias]
+
+
+@adjoint.register_fake
+def _(starts, stops, units, weights, error, steps, shape, needed):
+    return list(_gradients(Geometry(*shape), starts, weights, steps, needed, _fake))
+
+
+def _fake(*sizes: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    return torch.empty(sizes, dtype=dtype)
+
+
+def _sequence(geometry: Geometry, starts: Tensor, steps: int, new: Callable[..., Tensor]) -> Tensor:
+    return by_sample(new(starts.shape[0] // steps, steps, geometry.size))
+
+
+def _gradients(
+    geometry: Geometry,
+    starts: Tensor,
+    weights: Tensor,
+    steps: int,
+    needed: list[bool],
+    new: Callable[..., Tensor],
+) -> tuple[Tensor, Tensor, Tensor]:
+    sizes = (starts.shape[0] // steps, steps, padded(geometry.units))
+    spikes = by_sample(new(*sizes)) if needed[0] else new(0)
+    change = new(*weights.shape) if needed[1] else new(0)
+    return spikes, change, new(geometry.filters) if needed[2] else new(0)
+
+
+def _sparse(geometry: Geometry, starts: Tensor, stops: Tensor) -> bool:
+    """Whether events beat the dense convolution."""
+    events = int((stops - starts).sum())
+    return choice.by_events(events / max(1, len(starts) * geometry.sites), convolution=True)
+
+
+def _stamps(geometry: Geometry) -> np.ndarray:
+    return np.zeros(geometry.sites if geometry.pooling == MAXIMUM else 0, np.int64)
+
+
+def _rows(sequence: Tensor) -> Tensor:
+    """`(samples * steps, size)`."""
+    return by_sample(sequence).flatten(0, 1)
+
+
+def _packed(weights: Tensor, scale: float) -> Tensor:
+    """One padded row for each input channel and place of the kernel, mirrored along the columns."""
+    return last_axis(weights.detach().flip(3).permute(1, 2, 3, 0) * scale)
+
+
+def _unpacked(rows: Tensor, filters: int, scale: float) -> Tensor:
+    return (rows[..., :filters].permute(3, 0, 1, 2).flip(3) * scale).contiguous()
+
+
+def _filled(geometry: Geometry, events: tuple[np.ndarray, ...], steps: int) -> Tensor:
+    """The spikes behind the pooling as images, channel last in memory."""
+    from surgrad.kernels.conv.passes import fill
+
+    frames = len(events[0])
+    images = buffers.empty(frames, *geometry.pooled, geometry.channels)
+
+    def run(_: int, first: int, last: int) -> None:
+        given = (steps, geometry.sites, tables(geometry), events, _stamps(geometry))
+        fill((), first, last, *given, flat(images))
+
+    blocks.run(blocks.bounds(frames // steps), run)
+    return images.permute(0, 3, 1, 2)
+
+
+def _weights(geometry: Geometry, weights: Tensor) -> Tensor:
+    return (weights * geometry.scale).contiguous(memory_format=torch.channels_last)
+
+
+def _places(geometry: Geometry) -> tuple[list[int], list[int], list[int]]:
+    """Stride, padding and dilation."""
+    return (
+        [geometry.down, geometry.right],
+        [geometry.above, geometry.before],
+        [geometry.apart, geometry.beside],
+    )
+
+
+def _dense(
+    geometry: Geometry, seen: Tensor | None, weights: Tensor, error: Tensor, mask: list[bool]
+) -> tuple[Tensor, Tensor]:
+    """The gradients behind the pooling and of the weights by the dense convolution."""
+    frames = error.flatten(0, 1)[:, : geometry.neurons]
+    frames = frames.unflatten(1, (*geometry.out, geometry.filters)).permute(0, 3, 1, 2)
+    if seen is None:
+        mask, (height, width) = [mask[0], False, False], geometry.pooled
+        seen = buffers.empty(len(frames), height, width, geometry.channels).permute(0, 3, 1, 2)
+    inner, change, _ = adjoint_of_dense(
+        frames, seen, _weights(geometry, weights), None, *_places(geometry), False, [0, 0], 1, mask
+    )
+    if mask[1]:
+        change = (change * geometry.scale).contiguous()
+    return inner, change
+
+
+def _unpool(
+    geometry: Geometry, events: tuple[np.ndarray, ...], steps: int, inner: Tensor, spikes: Tensor
+) -> None:
+    from surgrad.kernels.conv.passes import unpool
+
+    errors, target = flat(inner.permute(0, 2, 3, 1)), flat(by_sample(spikes))
+    shape = (geometry.channels, *geometry.pooled, geometry.window, geometry.wide)
+    shape = (*shape, spikes.shape[2])
+
+    def run(_: int, first: int, last: int) -> None:
+        given = (steps, shape, tables(geometry), events, _stamps(geometry))
+        unpool((), first, last, *given, errors, target)
+
+    blocks.run(blocks.bounds(len(events[0]) // steps), run)
+
+
+def _collect(
+    geometry: Geometry,
+    events: tuple[np.ndarray, ...],
+    steps: int,
+    weights: Tensor,
+    error: Tensor,
+    change: bool,
+    bias: bool,
+) -> tuple[Tensor, Tensor]:
+    """The gradients of weights and bias by events."""
+    from surgrad.kernels.conv.passes import collect
+
+    parts, lanes = blocks.bounds(len(events[0]) // steps), padded(geometry.filters)
+    taps = (*weights.shape[1:], lanes) if change else (0,)
+    changes = torch.zeros(len(parts), *taps)
+    totals = torch.zeros(len(parts), lanes if bias else 0)
+    given, errors = (steps, geometry.kernel, tables(geometry), events), flat(error)
+
+    def run(part: int, first: int, last: int) -> None:
+        work = np.empty(geometry.size + WIDTH, np.float32)
+        sums = flat(changes[part]), flat(totals[part])
+        collect((), first, last, *given, _stamps(geometry), errors, work, *sums, geometry.filters,
+                geometry.neurons)  # fmt: skip
+
+    blocks.run(parts, run)
+    total = totals.sum(0)[: geometry.filters].clone()
+    if not change:
+        return changes[0], total
+    return _unpacked(changes.sum(0), geometry.filters, geometry.scale), total
+
+
+def _remember(ctx, inputs, output) -> None:
+    starts, stops, units, _, weights, _, ctx.steps, ctx.shape = inputs
+    ctx.save_for_backward(starts, stops, units, weights)
+
+
+def _backward(ctx, error):
+    need = ctx.needs_input_grad
+    needed = [need[3], need[4], need[5]]
+    found = adjoint(*ctx.saved_tensors, error, ctx.steps, ctx.shape, needed)
+    grads = (g if n else None for g, n in zip(found, needed, strict=True))
+    spikes, change, bias = grads
+    return None, None, None, spikes, change, bias, None, None
+
+
+convolution.register_autograd(_backward, setup_context=_remember)
