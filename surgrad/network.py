@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from surgrad.connections import (
+    Convolution,
     OtherWayBack,
+    convolution,
     fluctuation_driven_,
     mean_square_trace,
     way_back,
@@ -228,11 +230,11 @@ class Sequential(nn.Module):
         values, states, stages = inputs, [], self.stages
         for index, stage in enumerate(stages):
             before = None if state is None else state[index]
-            onward = None
+            shown = engine.Shown()
             if index + 1 < len(stages):
-                onward = self._onward(stage, stages[index + 1], values)
+                shown = self._onward(stage, stages[index + 1], values)
             fields = () if record is None else record.fields
-            shown = engine.Shown(onward is None or "s" in fields, "v" in fields, onward)
+            shown = shown._replace(dense=shown.dense or "s" in fields, potentials="v" in fields)
             result = self._stage(stage, values, before, lengths, shown)
             values = result.scan.output if result.events is None else result.events
             states.append(result.scan.state)
@@ -242,13 +244,15 @@ class Sequential(nn.Module):
             values = values.to_dense(self._dtype)
         return each_step(self.tail, cast(Tensor, values)), tuple(states)
 
-    def _onward(self, stage: Stage, following: Stage, values: Values) -> Tensor | None:
-        """What takes errors back from the next connection, if events will drive it."""
-        linear = by_events(stage, values.shape[2:])
+    def _onward(self, stage: Stage, following: Stage, values: Values) -> engine.Shown:
+        """What the next connection takes from a stage: events, if these will drive it."""
+        linear, images = by_events(stage, values.shape[2:]), spread(stage, values)
         units = stage.neuron.size if linear is None else (linear.out_features,)
-        if units is None or by_events(following, units) is None:
-            return None
-        return way_back(following.connection)
+        units = units if images is None else images.features
+        if units is not None and by_events(following, units) is not None:
+            return engine.Shown(dense=False, following=way_back(following.connection))
+        own = units is not None and spread(following, units) is not None
+        return engine.Shown(dense=not own, spread=own)
 
     def _stage(
         self,
@@ -260,17 +264,21 @@ class Sequential(nn.Module):
     ) -> engine.Outcome:
         """Run one stage, on events where they come in."""
         neuron, linear = stage.neuron, by_events(stage, values.shape[2:])
+        images = spread(stage, values)
         if isinstance(values, SpikeTrain):
-            if linear is not None and engine.sparse(values):
+            if images is not None or (linear is not None and engine.sparse(values)):
                 values = engine.Events.of(values)
             else:
                 values = values.to_dense(self._dtype)
-        if isinstance(values, engine.Events):
+        if images is not None:
+            current = engine.convolved(cast(engine.Events, values), *images)
+        elif isinstance(values, engine.Events):
             # they come only where `by_events` has found these weights
             linear = cast(nn.Linear, linear)
             weights = linear.weight, linear.bias
             return engine.connected(neuron.layer(), values, *weights, state, lengths, shown)
-        current = each_step(stage.connection, values)
+        else:
+            current = each_step(stage.connection, values)
         if type(neuron).run is not Neuron.run:
             return engine.Outcome(neuron.run(current, state, lengths=lengths), None, None)
         return neuron.driven(current, state, lengths, shown)
@@ -337,6 +345,20 @@ def by_events(stage: Stage, features: tuple[int, ...]) -> nn.Linear | None:
     if not (plain and fits and type(neuron).run is Neuron.run):
         return None
     return linear if engine.obstacle(spike, linear.weight) is None else None
+
+
+def spread(stage: Stage, values: Values | tuple[int, ...]) -> Convolution | None:
+    """The convolution of a stage that events can drive.
+
+    Args:
+        stage: a connection and its neurons.
+        values: what comes in; or the features of neurons whose spikes will.
+    """
+    if isinstance(values, Tensor):
+        return None
+    features = values.shape[2:] if isinstance(values, SpikeTrain | engine.Events) else values
+    found = convolution(stage.connection, features, not isinstance(values, SpikeTrain))
+    return None if found is None or engine.obstacle(None, found.weight) else found
 
 
 def each_step(module: nn.Module, values: Tensor) -> Tensor:

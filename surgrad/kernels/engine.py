@@ -12,6 +12,7 @@ from torch import Tensor
 
 from surgrad.events import SpikeTrain
 from surgrad.kernels import choice
+from surgrad.kernels.conv.geometry import Geometry
 from surgrad.kernels.layer import pack
 from surgrad.kernels.scan.reference import NeuronState, Scan
 from surgrad.kernels.scan.reference import scan as reference_scan
@@ -47,21 +48,23 @@ class Events(NamedTuple):
     Attributes:
         starts, stops: where row `sample * steps + step` lies in `units`.
         units: the units that spiked.
-        shape: steps, samples, units.
-        carrier: what connects the layers in the graph; its gradient is that of the next current.
+        shape: `(time, batch, *features)`.
+        carrier: what connects the layers in the graph; its gradient is that of the next current,
+            or of the spikes where a convolution follows.
+        last: whether units of images are counted channel last.
     """
 
     starts: Tensor
     stops: Tensor
     units: Tensor
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     carrier: Tensor | None = None
+    last: bool = False
 
     @classmethod
     def of(cls, train: SpikeTrain) -> Events:
         """The spikes of a data set; nothing is copied."""
-        shape = (train.time, train.batch, train.units)
-        return cls(train.indptr[:-1], train.indptr[1:], train.indices, shape)
+        return cls(train.indptr[:-1], train.indptr[1:], train.indices, train.shape)
 
 
 class Layer(NamedTuple):
@@ -89,11 +92,13 @@ class Shown(NamedTuple):
         dense: the spikes as a tensor; those of a read-out always are.
         potentials: the membrane potential.
         following: the weights of the next connection, if events will drive it.
+        spread: whether the next connection is a convolution that events can drive.
     """
 
     dense: bool = True
     potentials: bool = True
     following: Tensor | None = None
+    spread: bool = False
 
 
 class Outcome(NamedTuple):
@@ -142,7 +147,7 @@ def driven(
     if current.numel() == 0 or obstacle(layer.spike, current) is not None:
         result = _definition(layer, current, state, lengths)
         return Outcome(result, None, None)
-    source = Source(current=pack.last_axis(current.flatten(2)))
+    source = Source(current=pack.last_axis(pack.features_flat(current, 2)))
     return _run(layer, current.shape[:2], current.shape[2:], source, state, lengths, shown)
 
 
@@ -169,8 +174,29 @@ def connected(
     shown: Shown,
 ) -> Outcome:
     """Neurons behind the weights `(size, presynaptic)` and bias `(size,)`, driven by events."""
+    if spikes.last:
+        weight = pack.columns(weight, spikes.shape[2:])
     source = Source(None, *spikes[:3], weight, bias, spikes.carrier)
     return _run(layer, spikes.shape[:2], weight.shape[:1], source, state, lengths, shown)
+
+
+def convolved(
+    spikes: Events,
+    weight: Tensor,
+    bias: Tensor | None,
+    geometry: Geometry,
+    features: tuple[int, ...],
+) -> Tensor:
+    """The current of a convolution, `(time, batch, *features)`, driven by events."""
+    import surgrad.kernels.conv.op  # noqa: F401  (registers the operation)
+
+    current = torch.ops.surgrad.convolution(
+        *spikes[:3], spikes.carrier, weight, bias, list(spikes.shape[:2]), list(geometry)
+    )
+    flat = current[..., : geometry.neurons]
+    if len(features) == 1:
+        return flat
+    return flat.unflatten(-1, (*geometry.out, geometry.filters)).movedim(-1, -3)
 
 
 class Source(NamedTuple):
@@ -197,19 +223,24 @@ def _run(
     import surgrad.kernels.layer.op  # noqa: F401  (registers the operations)
 
     tableau, spike, recurrent, refractory, local = layer
-    spike = present(spike)
+    spike, images = present(spike), len(features) == 3
     size, spiking, soft = features.numel(), spike is not None, isinstance(spike, Soft)
-    P, begin = pack.coefficients(tableau, size), _packed(state)
+    ordered = tableau.map(lambda entry: _ordered(entry, features)) if images else tableau
+    P, begin = pack.coefficients(ordered, size), _packed(state)
     graph = [t for t in (P, recurrent, *source, *begin) if t is not None and t.requires_grad]
     learning = torch.is_grad_enabled() and bool(graph)
     zeroed, detached = _bits(tableau.zeroed), _bits(tableau.detached)
     # smooth spikes are no events: what follows takes them as they are
     onward = shown.following if spiking and not soft else None
+    spread = shown.spread and spiking and not soft
+    if onward is not None and images:
+        onward = pack.columns(onward, features)
     wanted = [
         spiking and (soft or shown.dense or (refractory > 0 and learning)),
-        onward is not None or (recurrent is not None and not soft),
+        onward is not None or (recurrent is not None and not soft) or spread,
         shown.potentials or learning or not spiking,
         learning and (P.requires_grad or bool(zeroed & ~detached)),
+        learning and spread,
     ]
     sort = pack.SOFT if soft else int(spiking)
     kind = [tableau.order, tableau.delay, refractory, zeroed, detached, sort, int(local)]
@@ -221,16 +252,21 @@ def _run(
 
     def shaped(place: int) -> Tensor:
         value = out[place]
-        return value[..., :size].unflatten(-1, features) if value.numel() else value
+        if value.numel() == 0:
+            return value
+        value = value[..., :size]
+        if images:
+            return value.unflatten(-1, (*features[1:], features[0])).movedim(-1, -3)
+        return value.unflatten(-1, features)
 
     # losses reduce over the time of a read-out, which is slow where its rows do not touch
     v = shaped(POTENTIALS) if spiking else shaped(POTENTIALS).contiguous()
     scan = Scan(shaped(SPIKES) if spiking else v, v, NeuronState(*map(shaped, (X, S, I, HOLD))))
     events = None
-    if onward is not None:
+    if onward is not None or spread:
         carrier = out[CARRIER] if learning else None
-        shape = (sequence[0], sequence[1], size)
-        events = Events(out[STARTS], out[STOPS], out[UNITS], shape, carrier)
+        shape = (*sequence, *features)
+        events = Events(out[STARTS], out[STOPS], out[UNITS], shape, carrier, images)
     return Outcome(scan, shaped(COUNTS) if spiking else None, events)
 
 
@@ -238,8 +274,13 @@ def _packed(state: NeuronState | None) -> list[Tensor | None]:
     """The components of a state, with one padded axis for all features."""
     if state is None:
         return [None] * 4
-    flat = [state.x.flatten(2), *(part.flatten(1) for part in state[1:])]
+    flat = [pack.features_flat(part, 1 if place else 2) for place, part in enumerate(state)]
     return [pack.last_axis(part) for part in flat]
+
+
+def _ordered(entry: Tensor, features: torch.Size) -> Tensor:
+    """A coefficient of each neuron of an image, channel last."""
+    return entry if entry.numel() == 1 else entry.expand(features).movedim(0, -1)
 
 
 def _bits(flags: tuple[bool, ...]) -> int:

@@ -25,7 +25,7 @@ def convolution(
     carrier: Tensor | None,
     weights: Tensor,
     bias: Tensor | None,
-    steps: int,
+    sequence: list[int],
     shape: list[int],
 ) -> Tensor:
     """The currents of a convolution, behind a pooling if there is one.
@@ -37,14 +37,14 @@ def convolution(
         carrier: what the layer below sent along: it gets the gradient of its spikes.
         weights: `(filters, channels, rows, columns)`.
         bias: `(filters,)`.
-        steps: of each sample.
+        sequence: steps and samples.
         shape: a `Geometry`.
 
     Returns:
         `(steps, samples, size)`, sample by sample in memory, channel last.
     """
-    geometry = Geometry(*shape)
-    current = _sequence(geometry, starts, steps, buffers.empty)
+    geometry, (steps, samples) = Geometry(*shape), sequence
+    current = by_sample(buffers.empty(samples, steps, geometry.size))
     events = rows(starts, stops, units)
     if not _sparse(geometry, starts, stops):
         found = torch.conv2d(_filled(geometry, events, steps), _weights(geometry, weights), bias,
@@ -62,13 +62,13 @@ def convolution(
         work = np.empty(geometry.size + WIDTH, np.float32)
         spread((), first, last, *given, _stamps(geometry), packed, row, work, target)
 
-    blocks.run(blocks.bounds(len(starts) // steps), run)
+    blocks.run(blocks.bounds(samples), run)
     return current
 
 
 @convolution.register_fake
-def _(starts, stops, units, carrier, weights, bias, steps, shape):
-    return _sequence(Geometry(*shape), starts, steps, _fake)
+def _(starts, stops, units, carrier, weights, bias, sequence, shape):
+    return by_sample(_fake(sequence[1], sequence[0], Geometry(*shape).size))
 
 
 @torch.library.custom_op("surgrad::convolution_adjoint", mutates_args=(), device_types="cpu")
@@ -78,7 +78,7 @@ def adjoint(
     units: Tensor,
     weights: Tensor,
     error: Tensor,
-    steps: int,
+    sequence: list[int],
     shape: list[int],
     needed: list[bool],
 ) -> list[Tensor]:
@@ -90,16 +90,16 @@ def adjoint(
         units: see `convolution`.
         weights: see `convolution`.
         error: the gradient of the current.
-        steps: of each sample.
+        sequence: steps and samples.
         shape: as there.
         needed: which of the gradients of spikes, weights and bias.
 
     Returns:
         those of spikes, `(steps, samples, padded units)`, weights and bias, empty where not needed.
     """
-    geometry, events = Geometry(*shape), rows(starts, stops, units)
+    geometry, events, steps = Geometry(*shape), rows(starts, stops, units), sequence[0]
     error = by_sample(dense(error)).contiguous()
-    spikes, change, bias = _gradients(geometry, starts, weights, steps, needed, buffers.empty)
+    spikes, change, bias = _gradients(geometry, weights, sequence, needed, buffers.empty)
     by_events = _sparse(geometry, starts, stops)
     if needed[0] or (needed[1] and not by_events):
         seen = None if by_events else _filled(geometry, events, steps)
@@ -114,28 +114,23 @@ def adjoint(
 
 
 @adjoint.register_fake
-def _(starts, stops, units, weights, error, steps, shape, needed):
-    return list(_gradients(Geometry(*shape), starts, weights, steps, needed, _fake))
+def _(starts, stops, units, weights, error, sequence, shape, needed):
+    return list(_gradients(Geometry(*shape), weights, sequence, needed, _fake))
 
 
 def _fake(*sizes: int, dtype: torch.dtype = torch.float32) -> Tensor:
     return torch.empty(sizes, dtype=dtype)
 
 
-def _sequence(geometry: Geometry, starts: Tensor, steps: int, new: Callable[..., Tensor]) -> Tensor:
-    return by_sample(new(starts.shape[0] // steps, steps, geometry.size))
-
-
 def _gradients(
     geometry: Geometry,
-    starts: Tensor,
     weights: Tensor,
-    steps: int,
+    sequence: list[int],
     needed: list[bool],
     new: Callable[..., Tensor],
 ) -> tuple[Tensor, Tensor, Tensor]:
-    sizes = (starts.shape[0] // steps, steps, padded(geometry.units))
-    spikes = by_sample(new(*sizes)) if needed[0] else new(0)
+    steps, samples = sequence
+    spikes = by_sample(new(samples, steps, padded(geometry.units))) if needed[0] else new(0)
     change = new(*weights.shape) if needed[1] else new(0)
     return spikes, change, new(geometry.filters) if needed[2] else new(0)
 
@@ -175,7 +170,7 @@ def _filled(geometry: Geometry, events: tuple[np.ndarray, ...], steps: int) -> T
         given = (steps, geometry.sites, tables(geometry), events, _stamps(geometry))
         fill((), first, last, *given, flat(images))
 
-    blocks.run(blocks.bounds(frames // steps), run)
+    blocks.run(blocks.bounds(frames // max(1, steps)), run)
     return images.permute(0, 3, 1, 2)
 
 
@@ -222,7 +217,7 @@ def _unpool(
         given = (steps, shape, tables(geometry), events, _stamps(geometry))
         unpool((), first, last, *given, errors, target)
 
-    blocks.run(blocks.bounds(len(events[0]) // steps), run)
+    blocks.run(blocks.bounds(len(events[0]) // max(1, steps)), run)
 
 
 def _collect(
@@ -237,7 +232,7 @@ def _collect(
     """The gradients of weights and bias by events."""
     from surgrad.kernels.conv.passes import collect
 
-    parts, lanes = blocks.bounds(len(events[0]) // steps), padded(geometry.filters)
+    parts, lanes = blocks.bounds(len(events[0]) // max(1, steps)), padded(geometry.filters)
     taps = (*weights.shape[1:], lanes) if change else (0,)
     changes = torch.zeros(len(parts), *taps)
     totals = torch.zeros(len(parts), lanes if bias else 0)
@@ -257,14 +252,14 @@ def _collect(
 
 
 def _remember(ctx, inputs, output) -> None:
-    starts, stops, units, _, weights, _, ctx.steps, ctx.shape = inputs
+    starts, stops, units, _, weights, _, ctx.sequence, ctx.shape = inputs
     ctx.save_for_backward(starts, stops, units, weights)
 
 
 def _backward(ctx, error):
     need = ctx.needs_input_grad
     needed = [need[3], need[4], need[5]]
-    found = adjoint(*ctx.saved_tensors, error, ctx.steps, ctx.shape, needed)
+    found = adjoint(*ctx.saved_tensors, error, ctx.sequence, ctx.shape, needed)
     grads = (g if n else None for g, n in zip(found, needed, strict=True))
     spikes, change, bias = grads
     return None, None, None, spikes, change, bias, None, None

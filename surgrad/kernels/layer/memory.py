@@ -142,14 +142,16 @@ def outputs(shape: Shape, wanted: list[bool], upward: Tensor | None, new: New) -
 
     Args:
         shape: of the layer.
-        wanted: dense spikes, events, potentials, states and drives.
+        wanted: dense spikes, events, potentials, states and drives, and a carrier of the gradient
+            of the spikes.
         upward: the weights to the next layer, if there are any.
         new: makes memory, `new(*sizes, dtype=...)`.
     """
-    dense, events, potentials, states = wanted
+    dense, events, potentials, states, carried = wanted
     steps, samples, size, order = shape[:4]
     state, real, index = (samples, size), torch.float32, torch.int64
     reach = 0 if upward is None else padded(upward.shape[0])
+    reach = size if carried else reach
 
     def sequence(want: bool, *lead: int) -> Tensor:
         if not want:

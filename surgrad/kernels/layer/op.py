@@ -70,7 +70,7 @@ def layer(
         lengths: int64 `(samples,)`.
         upward: the weights to the next layer, `(next, this)`, not differentiated here.
         shape: a `memory.Shape`.
-        wanted: dense spikes, events, potentials, states and drives.
+        wanted: see `memory.outputs`.
         curve: the surrogate derivative's number, scale and gain.
 
     Returns:
@@ -263,22 +263,33 @@ def _(P, starts, stops, units, recurrent, x0, s0, hold0, lengths, upward, kept, 
 
 def _remember(ctx, inputs, output) -> None:
     (P, current, starts, stops, units, weights, _, _, recurrent, x0, s0, _, hold0, lengths, upward,
-     shape, _, curve) = inputs  # fmt: skip
+     shape, wanted, curve) = inputs  # fmt: skip
     ctx.set_materialize_grads(False)
     given = (P, starts, stops, units, recurrent, x0, s0, hold0, lengths, upward)
     kept = [output[i] for i in (POTENTIALS, SPIKES, STATES, DRIVES, STARTS, STOPS, UNITS)]
     ctx.save_for_backward(*given, *kept)
     ctx.mark_non_differentiable(*(output[i] for i in (STARTS, STOPS, UNITS)))
-    ctx.shape, ctx.curve = shape, curve
+    ctx.shape, ctx.curve, ctx.carried = shape, curve, wanted[4]
     ctx.neurons, ctx.inputs = (0, 0) if weights is None else weights.shape
     if recurrent is not None:
         ctx.neurons = recurrent.shape[0]
     ctx.by_step = current is not None and current.is_contiguous()
 
 
+def _carried(grads):
+    """The gradients, with what came for the spikes by their carrier where it belongs."""
+    grads = list(grads)
+    by_carrier, grads[CARRIER] = grads[CARRIER], None
+    if by_carrier is not None:
+        grads[SPIKES] = by_carrier if grads[SPIKES] is None else grads[SPIKES] + by_carrier
+    return grads
+
+
 def _backward(ctx, grads):
     *given, potentials, spikes, states, drives, starts, stops, units = ctx.saved_tensors
     need = ctx.needs_input_grad
+    if ctx.carried:
+        grads = _carried(grads)
     begun = given[5] is not None and any(need[i] for i in (9, 10, 11))
     needed = [need[1] or need[7], need[5], need[6], need[8], need[0], begun]
     needed.append(ctx.by_step)

@@ -29,6 +29,17 @@ def piece(size: int) -> int:
     return width
 
 
+def features_flat(values: Tensor, lead: int) -> Tensor:
+    """The features behind `lead` axes as one axis; those of images with the channels last."""
+    ordered = values.movedim(-3, -1) if values.dim() - lead == 3 else values
+    return ordered.flatten(lead)
+
+
+def columns(weight: Tensor, features: tuple[int, ...]) -> Tensor:
+    """Weights `(neurons, channels * height * width)` for units that are counted channel last."""
+    return weight.unflatten(1, features).permute(0, 2, 3, 1).flatten(1)
+
+
 def last_axis(tensor: Tensor) -> Tensor:
     """Zeros behind the last axis, up to a multiple of the vectors' width."""
     missing = padded(tensor.shape[-1]) - tensor.shape[-1]
