@@ -13,6 +13,7 @@ from surgrad.connections import (
     Convolution,
     OtherWayBack,
     convolution,
+    each_step,
     fluctuation_driven_,
     mean_square_trace,
     way_back,
@@ -359,25 +360,6 @@ def spread(stage: Stage, values: Values | tuple[int, ...]) -> Convolution | None
     features = values.shape[2:] if isinstance(values, SpikeTrain | engine.Events) else values
     found = convolution(stage.connection, features, not isinstance(values, SpikeTrain))
     return None if found is None or engine.obstacle(None, found.weight) else found
-
-
-def each_step(module: nn.Module, values: Tensor) -> Tensor:
-    """Apply a module without time to every step of `(time, batch, *features)`."""
-    if isinstance(module, nn.Sequential) and len(module) == 0:
-        return values
-    if _constant(values) and not any(m.training for m in module.modules() if not [*m.children()]):
-        once = module(values[0])
-        return once.expand(len(values), *once.shape)
-    # neurons leave their output sample by sample in memory; nothing is copied in either order
-    by_sample = not values.is_contiguous() and values.transpose(0, 1).is_contiguous()
-    ordered = values.transpose(0, 1) if by_sample else values
-    result = module(ordered.flatten(0, 1)).unflatten(0, ordered.shape[:2])
-    return result.transpose(0, 1) if by_sample else result
-
-
-def _constant(values: Tensor) -> bool:
-    """Whether the steps are one and the same piece of memory."""
-    return len(values) > 1 and values.stride(0) == 0
 
 
 def set_weights(

@@ -124,13 +124,16 @@ def crossover(convolution: bool = False) -> float:
     return found.crossover_of_convolutions if convolution else found.crossover
 
 
-def why(name: str, density: float, obstacle: str | None = None) -> str:
+def why(
+    name: str, density: float, obstacle: str | None = None, convolution: bool = False
+) -> str:
     """Which path a layer takes and why, in a sentence.
 
     Args:
         name: of the layer.
-        density: of its input, in spikes per unit and step.
+        density: of its input, in spikes per unit and step, behind a pooling.
         obstacle: what `engine.obstacle` says.
+        convolution: whether it is a convolution that events can drive.
 
     Example:
         >>> why("hidden 1", 0.02, "the reference is asked for")
@@ -138,9 +141,9 @@ def why(name: str, density: float, obstacle: str | None = None) -> str:
     """
     if obstacle is not None:
         return f"{name} runs on the plain-torch reference: {obstacle}."
-    path = "is driven by events" if by_events(density) else "uses a dense product"
-    crossover = costs().crossover
+    product = "convolution" if convolution else "product"
+    path = "is driven by events" if by_events(density, convolution) else f"uses a dense {product}"
     return (
         f"{name} {path}: its input has {density:.2g} spikes per unit and step, and events are "
-        f"faster below {crossover:.2g} on this machine."
+        f"faster below {crossover(convolution):.2g} on this machine."
     )

@@ -14,7 +14,7 @@ from surgrad.kernels.layer.pack import coefficients
 from surgrad.neurons import CuBaLIF
 
 
-def arguments(by_events, upward, soft=False):
+def arguments(by_events, upward, soft=False, carried=False):
     generator = torch.Generator().manual_seed(0)
     neuron = CuBaLIF(16, dt=1e-3)
     P = coefficients(neuron.tableau(), 16).requires_grad_()
@@ -37,13 +37,13 @@ def arguments(by_events, upward, soft=False):
     begin = (draw(2, 3, 16), torch.zeros(3, 16), draw(3, 16), torch.zeros(3, 16))
     return (P, *source, draw(16, 16), *begin, torch.tensor([4, 2, 0]),
             torch.randn(7, 16, generator=generator) if upward else None,
-            [4, 3, 16, 2, 1, 0, 0, 2, 2 if soft else 1], [True, not soft, True, True],
+            [4, 3, 16, 2, 1, 0, 0, 2, 2 if soft else 1], [True, not soft, True, True, carried],
             [0.0, 10.0, 1.0])  # fmt: skip
 
 
 @pytest.mark.parametrize("by_events", [False, True])
-@pytest.mark.parametrize(("upward", "soft"), [(False, False), (True, False), (False, True)])
-def test_the_operation_is_what_it_says(by_events, upward, soft, monkeypatch):
+@pytest.mark.parametrize("kind", ["plain", "upward", "soft", "carried"])
+def test_the_operation_is_what_it_says(by_events, kind, monkeypatch):
     # the tail behind the last event is never written nor read, but compared here
     monkeypatch.setattr(buffers, "empty", torch.zeros)
     tests = (
@@ -52,7 +52,8 @@ def test_the_operation_is_what_it_says(by_events, upward, soft, monkeypatch):
         "test_faketensor",
         "test_aot_dispatch_static",
     )
-    torch.library.opcheck(layer, arguments(by_events, upward, soft), test_utils=tests)
+    given = arguments(by_events, kind == "upward", kind == "soft", kind == "carried")
+    torch.library.opcheck(layer, given, test_utils=tests)
 
 
 def test_compiled_functions_pass_over_it():
