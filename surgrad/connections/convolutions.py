@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
@@ -81,7 +81,7 @@ def _pooling(module: nn.Module) -> tuple[int, int]:
     return MEAN, 0 if getattr(module, "divisor_override", None) else size[0]
 
 
-def _pair(value: int | tuple[int, ...] | str) -> tuple[int | str, ...]:
+def _pair(value: Any) -> tuple[Any, Any]:
     return value if isinstance(value, tuple) else (value, value)
 
 
@@ -90,7 +90,7 @@ def _convolution(module: nn.Conv2d, before: tuple[int, ...]) -> Convolution | No
     if module.groups != 1 or module.padding_mode != "zeros" or padding is None:
         return None
     sizes = (module.out_channels, *module.kernel_size, *module.stride, *padding, *module.dilation)
-    geometry = Geometry(*before, *sizes)
+    geometry = Geometry._make((*before, *sizes))
     fits = geometry.channels == module.in_channels and min(geometry.out) > 0
     return Convolution(module.weight, module.bias, geometry, geometry.features) if fits else None
 
@@ -100,11 +100,11 @@ def _covering(
 ) -> Convolution | None:
     """A linear map of whole images."""
     height, width = (side // before[5] for side in before[1:3])
-    geometry = Geometry(*before, module.out_features, max(height, 1), max(width, 1))
+    sizes = (module.out_features, max(height, 1), max(width, 1), 1, 1, 0, 0, 1, 1)
+    geometry = Geometry._make((*before, *sizes))
     shape = (before[0], height, width)
     fits = module.in_features == prod(shape) > 0
     if not (fits and (flatten.start_dim, flatten.end_dim) == (1, -1)):
         return None
     weight, features = module.weight.unflatten(1, shape), (module.out_features,)
     return Convolution(weight, module.bias, geometry, features)
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 
@@ -13,10 +14,19 @@ def each_step(module: nn.Module, values: Tensor) -> Tensor:
         once = module(values[0])
         return once.expand(len(values), *once.shape)
     # neurons leave their output sample by sample in memory; nothing is copied in either order
-    by_sample = not values.is_contiguous() and values.transpose(0, 1).is_contiguous()
+    by_sample = len(values) > 1 and values.stride(1) == len(values) * values.stride(0)
     ordered = values.transpose(0, 1) if by_sample else values
-    result = module(ordered.flatten(0, 1)).unflatten(0, ordered.shape[:2])
+    result = module(_images(module, ordered.flatten(0, 1))).unflatten(0, ordered.shape[:2])
     return result.transpose(0, 1) if by_sample else result
+
+
+def _images(module: nn.Module, frames: Tensor) -> Tensor:
+    """The frames in the order in memory that suits the module."""
+    convolves = any(isinstance(m, nn.Conv2d) for m in module.modules())
+    if not convolves or frames.dim() != 4 or frames.dtype != torch.float32:
+        return frames
+    # about twice as fast on processors, and neurons of images lie this way too
+    return frames.contiguous(memory_format=torch.channels_last)
 
 
 def _constant(values: Tensor) -> bool:

@@ -124,9 +124,7 @@ def crossover(convolution: bool = False) -> float:
     return found.crossover_of_convolutions if convolution else found.crossover
 
 
-def why(
-    name: str, density: float, obstacle: str | None = None, convolution: bool = False
-) -> str:
+def why(name: str, density: float, obstacle: str | None = None, convolution: bool = False) -> str:
     """Which path a layer takes and why, in a sentence.
 
     Args:

@@ -55,12 +55,12 @@ def convolution(
     from surgrad.kernels.conv.passes import spread
 
     row = None if bias is None else last_axis(bias.repeat(geometry.neurons // len(bias)))
-    given = (steps, geometry.kernel, tables(geometry), events)
-    packed, row, target = flat(_packed(weights, geometry.scale)), flat(row), flat(by_sample(current))
+    packed = flat(_packed(weights, geometry.scale)), flat(row)
+    given, target = (steps, geometry.kernel, tables(geometry), events), flat(by_sample(current))
 
     def run(_: int, first: int, last: int) -> None:
         work = np.empty(geometry.size + WIDTH, np.float32)
-        spread((), first, last, *given, _stamps(geometry), packed, row, work, target)
+        spread((), first, last, *given, _stamps(geometry), *packed, work, target)
 
     blocks.run(blocks.bounds(samples), run)
     return current
@@ -99,18 +99,19 @@ def adjoint(
     """
     geometry, events, steps = Geometry(*shape), rows(starts, stops, units), sequence[0]
     error = by_sample(dense(error)).contiguous()
-    spikes, change, bias = _gradients(geometry, weights, sequence, needed, buffers.empty)
+    found = list(_gradients(geometry, weights, sequence, needed, buffers.empty))
     by_events = _sparse(geometry, starts, stops)
-    if needed[0] or (needed[1] and not by_events):
-        seen = None if by_events else _filled(geometry, events, steps)
-        inner, wide = _dense(geometry, seen, weights, error, [needed[0], needed[1], False])
+    collected = [needed[1] and by_events, needed[2]]
+    if any(collected):
+        found[1:] = _collect(geometry, events, steps, weights, error, collected)
+    wanted = [needed[0], needed[1] and not by_events, False]
+    if any(wanted):
+        seen = _filled(geometry, events, steps) if wanted[1] else None
+        inner, change = _dense(geometry, seen, weights, error, wanted)
+        found[1] = change if wanted[1] else found[1]
         if needed[0]:
-            _unpool(geometry, events, steps, inner, spikes)
-        change = change if by_events or not needed[1] else wide
-    if needed[2] or (needed[1] and by_events):
-        found = _collect(geometry, events, steps, weights, error, needed[1] and by_events, needed[2])
-        change, bias = found[0] if needed[1] and by_events else change, found[1]
-    return [spikes, change, bias]
+            _unpool(geometry, events, steps, inner, found[0])
+    return found
 
 
 @adjoint.register_fake
@@ -195,7 +196,8 @@ def _dense(
     frames = frames.unflatten(1, (*geometry.out, geometry.filters)).permute(0, 3, 1, 2)
     if seen is None:
         mask, (height, width) = [mask[0], False, False], geometry.pooled
-        seen = buffers.empty(len(frames), height, width, geometry.channels).permute(0, 3, 1, 2)
+        # only its shape is looked at
+        seen = frames.new_empty(1).expand(len(frames), geometry.channels, height, width)
     inner, change, _ = adjoint_of_dense(
         frames, seen, _weights(geometry, weights), None, *_places(geometry), False, [0, 0], 1, mask
     )
@@ -226,16 +228,15 @@ def _collect(
     steps: int,
     weights: Tensor,
     error: Tensor,
-    change: bool,
-    bias: bool,
+    needed: list[bool],
 ) -> tuple[Tensor, Tensor]:
     """The gradients of weights and bias by events."""
     from surgrad.kernels.conv.passes import collect
 
     parts, lanes = blocks.bounds(len(events[0]) // max(1, steps)), padded(geometry.filters)
-    taps = (*weights.shape[1:], lanes) if change else (0,)
+    taps = (*weights.shape[1:], lanes) if needed[0] else (0,)
     changes = torch.zeros(len(parts), *taps)
-    totals = torch.zeros(len(parts), lanes if bias else 0)
+    totals = torch.zeros(len(parts), lanes if needed[1] else 0)
     given, errors = (steps, geometry.kernel, tables(geometry), events), flat(error)
 
     def run(part: int, first: int, last: int) -> None:
@@ -246,7 +247,7 @@ def _collect(
 
     blocks.run(parts, run)
     total = totals.sum(0)[: geometry.filters].clone()
-    if not change:
+    if not needed[0]:
         return changes[0], total
     return _unpacked(changes.sum(0), geometry.filters, geometry.scale), total
 

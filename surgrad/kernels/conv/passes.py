@@ -84,14 +84,16 @@ def unpool(order, first, last, steps, shape, tables, events, stamps, errors, spi
     reach = 1 if stamps.size else window
     for row in range(first * steps, last * steps):
         base, start = row * size, row * height * width * channels
-        for n in range(base, base + size):
-            spikes[n] = 0
+        clear(spikes, base, size)
         for y in range(height):
             for x in range(width):
                 at = start + (y * width + x) * channels
                 for i in range(reach):
                     for j in range(reach):
                         to = base + ((y * window + i) * wide + x * window + j) * channels
+                        if channels % WIDTH == 0:
+                            copy(spikes, to, errors, at, channels)
+                            continue
                         for c in range(channels):
                             spikes[to + c] = errors[at + c]
         if stamps.size == 0:

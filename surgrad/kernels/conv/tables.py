@@ -61,4 +61,3 @@ def _axis(
     ranges = np.stack([taps, np.maximum(taps, behind)], 1)
     where = np.where(inside, at // stride * pitch, NOWHERE)
     return ranges.astype(np.int32).ravel(), where.astype(np.int32).ravel()
-
