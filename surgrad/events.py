@@ -254,7 +254,8 @@ class SpikeTrain:
 
     def density(self) -> float:
         """The mean spikes per unit and valid step."""
-        sites = int(self.valid.sum()) * self.units
+        steps = self.batch * self.time if self.lengths is None else int(self.valid.sum())
+        sites = steps * self.units
         return len(self.indices) / sites if sites else 0.0
 
     def __getitem__(self, steps: slice) -> SpikeTrain:

@@ -183,9 +183,10 @@ class Sequential(nn.Module):
     @property
     def tail(self) -> nn.Sequential:
         """The modules behind the last neurons."""
-        modules = list(self.children())
-        last = max((i for i, m in enumerate(modules) if isinstance(m, Neuron)), default=-1)
-        return nn.Sequential(*modules[last + 1 :])
+        behind: list[nn.Module] = []
+        for module in self.children():
+            behind = [] if isinstance(module, Neuron) else [*behind, module]
+        return nn.Sequential(*behind)
 
     def forward(
         self,

@@ -21,6 +21,8 @@ from surgrad.surrogates import TABLE
 from surgrad.tableau import Tableau
 
 _forced: ContextVar[bool] = ContextVar("reference", default=False)
+# one entry for each open context of any thread: a compiler can look at this, and at no ContextVar
+_open: list[None] = []
 # the rows of the table in the order of the kernels' numbers
 NUMBERS = {name: number for number, name in enumerate(TABLE)}
 SPIKES, POTENTIALS, CARRIER, STARTS, STOPS, UNITS, COUNTS, X, S, I, HOLD = range(11)
@@ -36,9 +38,11 @@ def reference() -> Iterator[None]:
         ...     pass
     """
     token = _forced.set(True)
+    _open.append(None)
     try:
         yield
     finally:
+        _open.pop()
         _forced.reset(token)
 
 
@@ -117,7 +121,7 @@ class Outcome(NamedTuple):
 
 def obstacle(spike: SpikeFunction | None, like: Tensor) -> str | None:
     """Why a layer cannot run on the kernels; None where it can. `like` has its dtype and device."""
-    if _forced.get():
+    if _open and _forced.get():
         return "the reference is asked for"
     if like.device.type != "cpu" or like.dtype != torch.float32:
         return f"the kernels take float32 on the CPU, not {like.dtype} on {like.device.type}"

@@ -21,6 +21,7 @@ Size = int | tuple[int, ...] | None
 # seconds; wide enough for adaptation, narrow enough that a value in milliseconds is refused
 TIME_BOUNDS = (1e-4, 10.0)
 THRESHOLD_BOUNDS = (1e-3, 1e3)
+DEFAULT = Surrogate()
 
 
 class NeuronOptions(TypedDict, total=False):
@@ -264,7 +265,7 @@ class SpikingNeuron(Neuron):
         """The neurons as the engine takes them."""
         return engine.Layer(
             self.tableau(),
-            self.spike or Surrogate(),
+            self.spike or DEFAULT,
             None if self.recurrent is None else self.recurrent.weight,
             steps_of(self.refractory, self.step) if self.refractory else 0,
         )

@@ -13,9 +13,8 @@ from torch.func import jvp, vmap
 
 from surgrad.errors import RuleError
 from surgrad.kernels.scan import NeuronState, Scan, rest, scan
-from surgrad.neurons.base import Size, SpikingNeuron, SpikingOptions
+from surgrad.neurons.base import DEFAULT, Size, SpikingNeuron, SpikingOptions
 from surgrad.neurons.parameters import Bounded, Value
-from surgrad.spikes import Surrogate
 from surgrad.tableau import Entry, Tableau, steps_of
 
 SHARE_BOUNDS = (1e-4, 10.0)
@@ -173,7 +172,7 @@ class NonlinearNeuron(SpikingNeuron):
         steps = self.dynamics()
         return scan(
             steps,
-            self.spike or Surrogate(),
+            self.spike or DEFAULT,
             current,
             rest(steps, current.new_zeros(current.shape[1:])) if state is None else state,
             recurrent=None if self.recurrent is None else self.recurrent.weight,
