@@ -118,6 +118,7 @@ def by_events(density: float, convolution: bool = False) -> bool:
     return density < crossover(convolution)
 
 
+@torch.compiler.assume_constant_result
 def crossover(convolution: bool = False) -> float:
     """The density at which both ways take the same time."""
     found = costs()
