@@ -27,7 +27,7 @@ from surgrad.conversion.balance import least_error, percentile
 from surgrad.conversion.graph import Leaf, layers_of, run
 from surgrad.errors import ArgumentError, RuleError
 from surgrad.learning import BPTT, EProp
-from surgrad.network import Record
+from surgrad.network import Record, by_events, spread
 from surgrad.neurons import IF
 from surgrad.objectives import losses
 
@@ -279,13 +279,24 @@ def test_any_rule_trains_it_further(rule):
     assert values[-1] < 0.8 * values[0]
 
 
-def test_it_runs_on_events_as_on_the_reference():
-    net, x = mlp(), torch.rand(8, 20)
+@pytest.mark.parametrize("name", list(NETS))
+def test_it_runs_on_events_as_on_the_reference(name):
+    make, shape = NETS[name]
+    net, x = make(), torch.rand(8, *shape)
     spiking = convert(net, [x])
     out, _ = spiking(present(x, 30))
     with kernels.reference():
         expected, _ = spiking(present(x, 30))
     torch.testing.assert_close(out, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_events_drive_what_lies_behind_the_first_neurons():
+    stages = convert(mlp(), [torch.rand(8, 20)]).stages
+    for stage, size in zip(stages[1:], (32, 24), strict=True):
+        assert by_events(stage, (size,)) is not None
+    stages = convert(convolutional(nn.AvgPool2d), [torch.rand(8, 1, 8, 8)]).stages
+    for stage, features in zip(stages[1:], ((4, 4, 4), (6, 2, 2)), strict=True):
+        assert spread(stage, features) is not None
 
 
 def test_the_analogue_network_is_not_changed_and_the_spiking_one_pickles():
