@@ -10,10 +10,11 @@ from cyclopts import App, Parameter
 from rich.console import Console
 
 from benchmarks import driver, results, table
-from benchmarks.contenders import CONTENDERS, Entry
+from benchmarks.contenders import CONTENDERS, RULES, Entry
 from benchmarks.workloads import (
     LENGTHS,
     MEMORY_LENGTHS,
+    RULE_LENGTHS,
     WORKLOADS,
     Workload,
     lengthened,
@@ -104,6 +105,45 @@ def epochs(
     table.show(console, run)
     if json is not None:
         results.save(json, [run])
+    return 0
+
+
+@app.command
+def rules(
+    *,
+    workload: str = "W1",
+    rules: str = ",".join(RULES),
+    lengths: tuple[int, ...] = RULE_LENGTHS,
+    threads: int = 1,
+    rounds: int = 7,
+    patience: float = 900.0,
+    json: Path | None = None,
+) -> int:
+    """Time a step of each learning rule beside BPTT's, and its memory, over the number of steps.
+
+    Gradients are compared with those of the step-by-step definition first, up to 100 steps.
+
+    Args:
+        workload: the network.
+        rules: names, separated by commas.
+        lengths: numbers of steps.
+        threads: for every rule alike.
+        rounds: steps of each rule that are timed, in turn; at most three of more than 400 steps.
+        patience: seconds to wait for one answer.
+        json: the file to add the results to.
+    """
+    from benchmarks.rules import measured
+
+    _known("workload", workload, WORKLOADS)
+    entries = [_known("rule", name, RULES) for name in _split(rules)]
+    console = Console(highlight=False)
+    with Console(stderr=True, highlight=False).status("") as status:
+        plan = driver.Plan(_pythons([], entries), threads, rounds, patience, status.update)
+        for work in lengthened(workload, lengths):
+            for run in measured(work, entries, plan):
+                table.show(console, run)
+                if json is not None:
+                    results.save(json, [run])
     return 0
 
 

@@ -65,10 +65,35 @@ def body(runs: list[Run]) -> str:
             + _made(held)
         )
         parts += ["## Memory", text, _matrix(held, lambda row: row.growth)]
+    parts += _rules(runs)
     trained = [run for run in runs if run.kind == "epochs"]
     for run in trained:
         parts += [f"## {run.title}{_threads(run)}", _made([run]), _table(run)]
     return "\n\n".join(parts)
+
+
+def _rules(runs: list[Run]) -> Iterator[str]:
+    """What learning rules cost."""
+    timed, held = ([run for run in runs if run.kind == kind] for kind in ("rules", "rules memory"))
+    if not timed:
+        return
+    first = min(timed, key=lambda run: int(run.workload.rpartition("=")[2]))
+    yield "## Learning rules"
+    yield (
+        f"A step of {first.workload} by each rule, with a cross-entropy at every step. The "
+        "gradients are those of the rule's definition, which goes step by step in float64 "
+        f"(`reward` draws its spikes, and is checked elsewhere). {_made([first])}"
+    )
+    yield _table(first)
+    yield f"Milliseconds of a step over the number of steps. {_made(timed)}"
+    yield _matrix(timed, lambda row: row.median)
+    if held:
+        yield (
+            "Megabytes by which a step raises the high-water mark of the resident memory of a "
+            "process that has run 210 steps before. The output of all steps, which a rule returns, "
+            f"is part of them, and is what grows. {_made(held)}"
+        )
+        yield _matrix(held, lambda row: row.growth)
 
 
 def _threads(run: Run) -> str:
@@ -79,7 +104,10 @@ def _made(runs: list[Run]) -> str:
     """Of which commits, and in how many rounds."""
     commits = ", ".join(sorted({run.commit for run in runs}))
     rounds = {
-        len(row.wall) for run in runs for row in run.rows if run.kind == "time" and row.ranked
+        len(row.wall)
+        for run in runs
+        for row in run.rows
+        if run.kind in ("time", "rules") and row.ranked
     }
     return f"Commit {commits}" + "".join(f", {count} rounds" for count in sorted(rounds)) + "."
 

@@ -63,7 +63,7 @@ class Run:
     """One workload with all contenders.
 
     Attributes:
-        kind: "time", "memory" or "epochs".
+        kind: "time", "memory", "rules", "rules memory" or "epochs".
         threads: for each contender.
     """
 

@@ -30,7 +30,7 @@ def show(console: Console, run: Run) -> None:
 
 def ordered(run: Run) -> list[Row]:
     """Those that have a result, the best first."""
-    if run.kind == "memory":
+    if run.kind.endswith("memory"):
         found = [row for row in run.rows if row.growth is not None]
         return sorted(found, key=lambda row: row.growth or 0.0)
     whole = run.kind == "epochs"
@@ -69,6 +69,21 @@ def held(run: Run, row: Row) -> tuple[str, ...]:
     return row.contender, row.model, number(row.growth or 0.0), share
 
 
+def ruled(run: Run, row: Row) -> tuple[str, ...]:
+    """The cells of a row of a rule's times."""
+    bptt = run.row("bptt")
+    times = f"{row.median / bptt.median:.2f}" if bptt is not None and bptt.wall else ""
+    spread = f"{number(min(row.wall))}..{number(max(row.wall))}"
+    cpu = number(statistics.median(row.cpu))
+    rates = " ".join(f"{100 * rate:.1f}" for rate in row.rates)
+    return row.contender, number(row.median), spread, cpu, times, rates
+
+
+def held_by_rule(run: Run, row: Row) -> tuple[str, ...]:
+    """The cells of a row of a rule's memory."""
+    return row.contender, number(row.growth or 0.0)
+
+
 def trained(run: Run, row: Row) -> tuple[str, ...]:
     """The cells of a row of training runs."""
     own = run.row("surgrad")
@@ -87,6 +102,10 @@ HEADINGS = {
     "time": ("contender", "neuron", "ms", "min..max", "CPU ms", "speed, fastest peer = 1",
              "fastest PyTorch peer = 1", "spikes, %"),
     "memory": ("contender", "neuron", "MB", "of plain"),
+    "rules": ("rule", "ms", "min..max", "CPU ms", "times BPTT", "spikes, %"),
+    "rules memory": ("rule", "MB"),
     "epochs": ("contender", "whole process, s", "an epoch, s", "CPU s", "times surgrad", ""),
 }  # fmt: skip
-CELLS = {"time": timed, "memory": held, "epochs": trained}
+CELLS = {
+    "time": timed, "memory": held, "rules": ruled, "rules memory": held_by_rule, "epochs": trained,
+}  # fmt: skip

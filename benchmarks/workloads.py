@@ -194,6 +194,7 @@ _LISTED = (
 WORKLOADS = {work.name: work for work in _LISTED}
 LENGTHS = (100, 200, 400, 800, 1600)
 MEMORY_LENGTHS = (100, 400, 1600)
+RULE_LENGTHS = (100, 400, 1600, 6400)
 # a data set of the size of SHD's training samples
 SHD = Workload("SHD", "layers", (700, 128, 20), 100, 8156, 0.02)
 BATCH = 256

@@ -85,3 +85,6 @@ _LISTED = (
     _jax("slax", "with_slax:Slax"),
 )
 CONTENDERS = {entry.name: entry for entry in _LISTED}
+
+_NAMES = "bptt tbptt eprop ottt superspike decolle fa dfa erbp reward"
+RULES = {name: _own(name, "surgrad", f"rules:{name}") for name in _NAMES.split()}

@@ -100,7 +100,11 @@ class Plain(Engine):
 
 
 def against_the_definition(
-    found: dict[str, Array], surrogate: Surrogate, work: Workload, data: Data
+    found: dict[str, Array],
+    surrogate: Surrogate,
+    work: Workload,
+    data: Data,
+    make: Callable[[Workload, Data], Engine] = Engine,
 ) -> tuple[dict[str, float], dict[str, float]]:
     """How far gradients are from those of the reference in float64, and how far rounding goes.
 
@@ -109,6 +113,7 @@ def against_the_definition(
         surrogate: the derivative that they were computed with.
         work: the network.
         data: its input.
+        make: what computes them, on the reference too.
 
     Returns:
         the distances of the gradients, relative to their norms, and those of the reference itself
@@ -116,7 +121,7 @@ def against_the_definition(
     """
     definitions = []
     for dtype in (torch.float64, torch.float32):
-        contender = Engine(work, data)
+        contender = make(work, data)
         contender.net = network(work, surrogate).to(dtype)
         if isinstance(contender.inputs, Tensor):
             contender.inputs = contender.inputs.detach().to(dtype).requires_grad_()

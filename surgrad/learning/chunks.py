@@ -128,7 +128,7 @@ class _Ran(NamedTuple):
     begin: NeuronState | None
     output: Tensor
     potentials: Tensor
-    counts: Tensor | None
+    counts: Tensor
     after: NeuronState
     came: SpikeTrain | Tensor
 
@@ -158,14 +158,19 @@ class Chunks:
 
     def forward(self) -> tuple[Tensor, list[Tensor]]:
         """The output of all steps, and the spike counts of the layers that spike."""
-        outputs, counts = [], []
+        output: Tensor | None = None
+        counts: list[Tensor] = []
         for start, ran in self.run(graph=self.single):
             if self.single:
                 # what fits one chunk need not be run again
                 self.kept.append((start, ran))
-            outputs.append(ran[-1].output.detach())
-            counts.append([r.counts for r, c in zip(ran, self.cells, strict=True) if c.spiking])
-        return torch.cat(outputs), [torch.stack(c).sum(0) for c in zip(*counts, strict=True)]
+            piece = ran[-1].output.detach()
+            if output is None:
+                output = piece.new_empty(self.batch.time, *piece.shape[1:])
+            output[start : start + len(piece)] = piece
+            new = [r.counts for r, c in zip(ran, self.cells, strict=True) if c.spiking]
+            counts = [a + b for a, b in zip(counts, new, strict=True)] if counts else new
+        return cast(Tensor, output), counts
 
     def run(self, *, graph: bool) -> Iterator[tuple[int, list[_Ran]]]:
         """The start and the layers of one chunk after the other."""
@@ -212,14 +217,14 @@ class Chunks:
             tableau = layer.tableau
             layer = layer._replace(tableau=tableau._replace(detached=(True,) * tableau.order))
         shown = engine.Shown(True, True, self._onward(index))
-        linear = cast(nn.Module, cell.linear)
-        if events is not None and by_events(stage, values.shape[2:]) is not None:
-            weight, bias = linear.get_parameter("weight"), linear.bias
-            return values, engine.connected(layer, events, weight, bias, begin, left, shown)
+        linear = by_events(stage, values.shape[2:])
+        if events is not None and linear is not None:
+            weights = linear.weight, linear.bias
+            return values, engine.connected(layer, events, *weights, begin, left, shown)
         if isinstance(values, SpikeTrain):
             values = values.to_dense(cell.like.dtype)
         came = each_step(cell.front, values)
-        current = each_step(linear, came)
+        current = each_step(cast(nn.Module, cell.linear), came)
         return came.detach(), engine.driven(layer, current, begin, left, shown)
 
     def _onward(self, index: int) -> Tensor | None:
@@ -257,7 +262,8 @@ class Chunks:
         """From the last chunk to the first, where the state at the start of each was kept."""
         later: list[NeuronState | None] | None = None
         kept = dict(self.kept)
-        for start, states in reversed(self.begun or [(0, [None] * len(self.cells))]):
+        rest: States = [None] * len(self.cells)
+        for start, states in reversed(self.begun or [(0, rest)]):
             ran = kept.get(start) or self.piece(start, STEPS, states, graph=True)
             self._learn(start, ran, signal, errors, look, later)
             later = [layer.begin for layer in ran]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
@@ -12,6 +13,9 @@ from torch import Tensor
 from surgrad.errors import ArgumentError
 from surgrad.events import SpikeTrain
 from surgrad.objectives.checks import class_axis, labels, positive, sequence
+
+# steps of an output that a sum over steps looks at together
+PIECE = 128
 
 
 class Loss(ABC):
@@ -175,7 +179,33 @@ class StepLoss(Loss):
         """See `Loss.value`."""
         wanted = self.spread(targets, output, lengths)
         weights = self.weights(wanted, lengths).to(output.dtype)
-        return (weights * self.terms(output.flatten(2), wanted)).sum()
+        if torch.is_grad_enabled() and output.requires_grad:
+            return (weights * self.terms(output.flatten(2), wanted)).sum()
+        return torch.stack([part for part, _ in self._parts(output, wanted, weights)]).sum()
+
+    def step_error(
+        self, output: Tensor, targets: Tensor | SpikeTrain, lengths: Tensor | None = None
+    ) -> Tensor:
+        """See `Loss.step_error`; some steps at a time, whose terms are all that is held."""
+        clean, targets, valid = self._clean(output.detach(), targets, lengths)
+        wanted = self.spread(targets, clean, valid)
+        weights = self.weights(wanted, valid).to(clean.dtype)
+        found, start = torch.empty_like(clean), 0
+        with torch.enable_grad():
+            for part, leaf in self._parts(clean, wanted, weights):
+                (error,) = torch.autograd.grad(part, leaf)
+                found[start : start + len(error)] = error
+                start += len(error)
+        return found
+
+    def _parts(
+        self, output: Tensor, wanted: Tensor, weights: Tensor
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """The sum over some steps after the other, and their output, a leaf of a graph."""
+        pieces = (values.split(PIECE) for values in (output.detach(), wanted, weights))
+        for piece, targets, factors in zip(*pieces, strict=True):
+            leaf = piece.requires_grad_(torch.is_grad_enabled())
+            yield (factors * self.terms(leaf.flatten(2), targets)).sum(), leaf
 
 
 class LabelledSteps(StepLoss):
