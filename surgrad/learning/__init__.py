@@ -7,6 +7,7 @@ from surgrad.learning.decolle import DECOLLE
 from surgrad.learning.eprop import OTTT, EProp
 from surgrad.learning.erbp import ERBP
 from surgrad.learning.forward import ForwardRule
+from surgrad.learning.lowpass import LowPass
 from surgrad.learning.rmaxprop import RMaxProp
 from surgrad.learning.rtrl import RTRL, SnAp
 from surgrad.learning.stochastic import Likelihood, RewardModulated, Score, StraightThrough
@@ -21,6 +22,7 @@ RULES: dict[str, type[Rule]] = {
     "ottt": OTTT,
     "superspike": SuperSpike,
     "decolle": DECOLLE,
+    "low_pass": LowPass,
     "fa": FeedbackAlignment,
     "dfa": DirectFeedbackAlignment,
     "erbp": ERBP,
@@ -43,6 +45,7 @@ __all__ = [
     "FeedbackAlignment",
     "ForwardRule",
     "Likelihood",
+    "LowPass",
     "RMaxProp",
     "Result",
     "RewardModulated",

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from surgrad.connections import weighted
 from surgrad.errors import RuleError
 from surgrad.network import Sequential, Stage
-from surgrad.neurons import SpikingNeuron
+from surgrad.neurons import Neuron, NonlinearNeuron, SpikingNeuron
+from surgrad.neurons.nonlinear import Steps
 from surgrad.spikes import SpikeFunction, Surrogate
 from surgrad.tableau import Tableau, steps_of
 
@@ -54,7 +55,7 @@ class Cell:
         stage: where it comes from.
         front: the modules before the linear map, without parameters.
         linear: the linear map, or None.
-        tableau: the neuron, in the dtype of the network, without a graph.
+        dynamics: the neuron, in the dtype of the network, without a graph.
         fire: spikes and their slope; None for a read-out.
         recurrent: the weights onto itself.
         refractory: steps after a spike.
@@ -64,7 +65,7 @@ class Cell:
     stage: Stage
     front: nn.Sequential
     linear: nn.Module | None
-    tableau: Tableau
+    dynamics: Tableau | Steps
     fire: Fire | None
     recurrent: Tensor | None
     refractory: int
@@ -75,6 +76,12 @@ class Cell:
         """Whether the neurons spike."""
         return self.fire is not None
 
+    @property
+    def tableau(self) -> Tableau:
+        """The neuron as a linear system; a `RuleError` if it is none."""
+        dynamics = self.dynamics
+        return dynamics if isinstance(dynamics, Tableau) else self.stage.neuron.tableau()
+
     def step(self, before: CellState | None, values: Tensor, n: int) -> CellState:
         """The layer one step later; `values` is what comes in, `(batch, *presynaptic)`."""
         with torch.enable_grad():
@@ -83,15 +90,15 @@ class Cell:
         current = pre.detach() if self.linear is None else self.linear(pre.detach())
         start = before is None
         before = before or self._rest(current, leaf, pre)
-        late = bool(self.tableau.delay)
+        late = bool(self.dynamics.delay)
         drive = before.current if late else current
         if self.recurrent is not None:
             drive = drive + before.s @ self.recurrent.T
-        x = self.tableau.advance(before.x, drive, before.s)
-        s = self.tableau.membrane(x)
+        x = self.dynamics.advance(before.x, drive, before.s)
+        s = self.dynamics.membrane(x)
         slope, hold = torch.ones_like(s), before.hold
         if self.fire is not None:
-            s, slope = self.fire(s - self.tableau.theta, n)
+            s, slope = self.fire(s - self.dynamics.theta, n)
             if self.refractory:
                 free = before.hold <= 0
                 s, slope = s * free, slope * free
@@ -101,7 +108,9 @@ class Cell:
 
     def _rest(self, current: Tensor, leaf: Tensor, pre: Tensor) -> CellState:
         zero = torch.zeros_like(current)
-        return CellState([zero] * self.tableau.order, zero, zero, zero, leaf, pre, zero, None, zero)
+        return CellState(
+            [zero] * self.dynamics.order, zero, zero, zero, leaf, pre, zero, None, zero
+        )
 
     def back(self, signal: Tensor, at: CellState) -> Tensor:
         """Carry a gradient at the current of a step back to the values that came in.
@@ -122,9 +131,10 @@ class Cell:
 
     def response(self) -> tuple[int, float]:
         """The steps until an incoming spike has an effect, and the size of that first effect."""
-        kernel = self.tableau.kernel(self.tableau.order + 1).reshape(self.tableau.order + 1, -1)
+        steps = self.dynamics.order + 1
+        kernel = self.stage.neuron.linearised().kernel(steps).reshape(steps, -1)
         first = int((kernel.abs().amax(1) > 0).nonzero()[0])
-        return first + self.tableau.delay, float(kernel[first].mean())
+        return first + self.dynamics.delay, float(kernel[first].mean())
 
 
 def surrogate_fire(spike: SpikeFunction) -> Fire:
@@ -198,9 +208,29 @@ def _cell(stage: Stage, rule: str, fire: Fire, like: Tensor) -> Cell:
         stage,
         nn.Sequential(*front),
         linear,
-        neuron.tableau().map(torch.Tensor.detach).to(like),
+        _dynamics(stage, rule).to(like),
         fire if spikes else None,
         None if recurrent is None else recurrent.weight.detach(),
         steps_of(neuron.refractory, neuron.step) if spikes and neuron.refractory else 0,
         like,
     )
+
+
+def known(neuron: Neuron) -> bool:
+    """Whether a neuron does what its tableau or its step says, and nothing else."""
+    return isinstance(neuron, NonlinearNeuron) or type(neuron).run is Neuron.run
+
+
+def _dynamics(stage: Stage, rule: str) -> Tableau | Steps:
+    neuron = stage.neuron
+    if not known(neuron):
+        raise RuleError(
+            f"{type(neuron).__name__} of {stage.name} under {rule}",
+            got="neurons whose output is more than their spikes",
+            expected="neurons that are their tableau, or a step",
+            fix="use BPTT or TruncatedBPTT",
+        )
+    if isinstance(neuron, NonlinearNeuron):
+        with torch.no_grad():
+            return neuron.dynamics()
+    return neuron.tableau().map(torch.Tensor.detach)

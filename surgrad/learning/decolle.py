@@ -146,7 +146,7 @@ class _Local:
         rule = self.rule
         if not rule.ceiling and not rule.floor:
             return 0.0
-        v = cell.tableau.membrane(x) - cell.tableau.theta
+        v = cell.dynamics.membrane(x) - cell.dynamics.theta
         size = v[0].numel()
         open_ = torch.sigmoid(v)
         asleep = open_.flatten(1).mean(1) < 0.1

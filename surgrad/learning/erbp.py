@@ -64,7 +64,7 @@ class ERBP(ForwardRule):
 
     def memory(self, cell: Cell) -> Tableau:
         """See `ForwardRule.memory`: none, a spike counts in the step in which it acts."""
-        return linear(((0.0,),), (1.0,), (1.0,))._replace(delay=cell.tableau.delay)
+        return linear(((0.0,),), (1.0,), (1.0,))._replace(delay=cell.dynamics.delay)
 
     def signal(self, on: Setting) -> Signal:
         """See `ForwardRule.signal`."""

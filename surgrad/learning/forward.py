@@ -21,6 +21,7 @@ from surgrad.learning.filters import Filtered, backwards
 from surgrad.learning.traces import Eligibility, Traces, add_gradient
 from surgrad.network import Sequential, Stage
 from surgrad.neurons import SpikingNeuron
+from surgrad.neurons.nonlinear import Steps
 from surgrad.objectives import Loss, Objective, as_objective
 from surgrad.spikes import Stochastic
 from surgrad.tableau import Tableau
@@ -126,9 +127,9 @@ class ForwardRule(Rule):
     def check(self, on: Setting) -> None:
         """Raise a `RuleError` where the rule's mathematics does not hold."""
 
-    def memory(self, cell: Cell) -> Tableau:
-        """The tableau of a layer's traces."""
-        return cell.tableau
+    def memory(self, cell: Cell) -> Tableau | Steps:
+        """The dynamics of a layer's traces."""
+        return cell.dynamics
 
     def observe(self, on: Setting, moment: Moment) -> Tensor | None:
         """A number for each sample and step that the rule learns from."""

@@ -15,7 +15,7 @@ from surgrad.connections import weighted
 from surgrad.errors import ArgumentError
 from surgrad.kernels.scan import NeuronState, rest
 from surgrad.learning.base import Batch, Need, Result, Rule, evaluate
-from surgrad.learning.cells import like_weights
+from surgrad.learning.cells import known, like_weights
 from surgrad.learning.eprop import EProp
 from surgrad.learning.errors import ErrorSource, OnlineErrors, errors_of
 from surgrad.learning.forward import frames, inside
@@ -151,7 +151,8 @@ def collapses(net: Sequential) -> bool:
     spiking = isinstance(first.neuron, SpikingNeuron) and first.neuron.recurrent is None
     read_out = len(rest) == 1 and not rest[0].neuron.spiking and not len(net.tail)
     plain = all(isinstance(weighted(s.connection), nn.Linear) for s in net.stages)
-    return spiking and plain and (read_out or not rest)
+    usual = all(known(s.neuron) for s in net.stages)
+    return spiking and usual and plain and (read_out or not rest)
 
 
 class _Unit(nn.Module):
@@ -271,7 +272,7 @@ def _start(unit: _Unit, values: Tensor) -> Pieces:
     if unit.neuron is None:
         return ()
     like = each_step(unit.connection, values.unsqueeze(0))[0]
-    return tuple(rest(unit.neuron.tableau(), like))
+    return tuple(rest(unit.neuron.dynamics(), like))
 
 
 def _learning(

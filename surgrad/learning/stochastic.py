@@ -305,7 +305,7 @@ class Likelihood(_Chance):
     def observe(self, on: Setting, moment: Moment) -> Tensor:
         """Minus the log-likelihood of the target's step, `(batch,)`."""
         cell, after = on.cells[-1], moment.after[-1]
-        v = cell.tableau.membrane(after.x) - cell.tableau.theta
+        v = cell.dynamics.membrane(after.x) - cell.dynamics.theta
         own = stochastic(cell.stage, self.name).escape.log_likelihood(v, after.s)
         return -own.flatten(1).sum(1) * (moment.n < on.batch.valid)
 

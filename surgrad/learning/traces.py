@@ -1,14 +1,15 @@
-r"""Eligibility traces: what a weight has done to its neuron's membrane, from the tableau.
+r"""Eligibility traces: what a weight has done to its neuron's membrane, step by step.
 
 .. math::
-    G[n] = J[n]\, G[n-1] + m[n] \odot b\, \mathrm{pre}[n-d], \qquad
-    J[n] = m[n] \odot A + \big(r - z \odot (A x[n-1] + b\, i)\big)\, h(v[n-1])\, c^\top
+    G[n] = J[n]\, G[n-1] + \frac{\partial x[n]}{\partial i}\, \mathrm{pre}[n-d], \qquad
+    J[n] = \frac{\partial x[n]}{\partial x[n-1]} + \frac{\partial x[n]}{\partial s[n-1]}\,
+    h(v[n-1])\, c^\top
 
-`G = ∂x/∂W` of a neuron and its own weight; the eligibility is `h(v[n]) c·G[n]`. The spike terms of
-`J` are left out where the tableau says so or the rule does (`z` marks the components that a spike
-sets to zero). Without them, with one tableau for all neurons, `G` is the same for all postsynaptic
-neurons: one trace a presynaptic unit, O(N) numbers (the collapse of section III of Neftci, Mostafa
-& Zenke 2019), else one a synapse.
+`G = ∂x/∂W` of a neuron and its own weight; the eligibility is `h(v[n]) c·G[n]`. The derivatives
+are those of `surgrad.learning.local`, from the tableau or from forward mode. The spike terms of `J`
+are left out where the neuron says so or the rule does. Without them, with one tableau for all
+neurons, `G` is the same for all postsynaptic neurons: one trace a presynaptic unit, O(N) numbers
+(the collapse of section III of Neftci, Mostafa & Zenke 2019), else one a synapse.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from torch import Tensor, nn
 
 from surgrad.errors import RuleError
 from surgrad.learning.cells import Cell, CellState
+from surgrad.learning.local import local_of
+from surgrad.neurons.nonlinear import Steps
 from surgrad.tableau import Entry, Tableau, combine
 
 Parts = dict[str, list[Tensor]]
@@ -46,8 +49,10 @@ class Eligibility(NamedTuple):
     shared: bool
 
 
-def collapses(tableau: Tableau, *, through_spikes: bool) -> bool:
+def collapses(tableau: Tableau | Steps, *, through_spikes: bool) -> bool:
     """Whether one trace a presynaptic unit is exact for the layer's own dynamics."""
+    if not isinstance(tableau, Tableau):
+        return False
     entries = [*(entry for row in tableau.A for entry in row), *tableau.b, *tableau.c]
     shared = all(not isinstance(entry, Tensor) or entry.numel() == 1 for entry in entries)
     silent = all(
@@ -62,18 +67,20 @@ class Traces:
 
     Args:
         cell: the layer.
-        tableau: that of the traces, which is the neuron's or a rule's.
+        dynamics: those of the traces, which are the neuron's or a rule's.
         rule: the name of the rule, for errors.
         through_spikes: whether a weight's effect on the neuron's later state through the neuron's
-            own spikes counts, as far as the tableau does not detach it.
+            own spikes counts, as far as the neuron does not detach it.
 
     Raises:
         RuleError: if a trace is needed for each synapse of a convolution.
     """
 
-    def __init__(self, cell: Cell, tableau: Tableau, rule: str, *, through_spikes: bool) -> None:
-        self.cell, self.tableau, self.through_spikes = cell, tableau, through_spikes
-        self.shared = collapses(tableau, through_spikes=through_spikes)
+    def __init__(
+        self, cell: Cell, dynamics: Tableau | Steps, rule: str, *, through_spikes: bool
+    ) -> None:
+        self.cell = cell
+        self.shared = collapses(dynamics, through_spikes=through_spikes)
         if not self.shared and not isinstance(cell.linear, nn.Linear | None):
             raise RuleError(
                 f"{cell.stage.name} under {rule}",
@@ -84,18 +91,16 @@ class Traces:
                 "use BPTT",
             )
         self.parameters = _parameters(cell)
-        self.tangents = {
-            name: tangent(_graph(cell), p).to(cell.like)
-            for name, p in self.parameters.items()
-            if name not in SYNAPTIC
-        }
-        if self.tangents and tableau is not cell.tableau:
+        constants = {name: p for name, p in self.parameters.items() if name not in SYNAPTIC}
+        if constants and dynamics is not cell.dynamics:
             raise RuleError(
                 f"{cell.stage.name} under {rule}",
-                got="learnable " + ", ".join(self.tangents),
+                got="learnable " + ", ".join(constants),
                 expected="weights only: the rule has no trace of the neuron's dynamics",
                 fix="leave out learn=..., or use EProp, OTTT or BPTT",
             )
+        self.constants = frozenset(constants)
+        self.local = local_of(cell, dynamics, constants, through=through_spikes)
         self.gradients = {name: torch.zeros_like(p) for name, p in self.parameters.items()}
         self.parts: Parts = {}
 
@@ -107,19 +112,15 @@ class Traces:
                 s=torch.zeros_like(after.s),
                 slope=torch.zeros_like(after.slope),
             )
-        tableau = self.tableau
-        gains: list[Tensor | None] = [None] * tableau.order
-        if self.through_spikes:
-            gains = spike_gains(tableau, before, after.drive)
-        rows = jacobian(tableau, before, gains)
-        wide = rows if self.shared else [[_column(entry) for entry in row] for row in rows]
+        slopes = self.local.slopes(before, after.drive)
+        rows, inputs = slopes.state, slopes.drive
+        wide = rows
+        if not self.shared:
+            wide = [[_column(entry) for entry in row] for row in rows]
+            inputs = [_column(entry) for entry in inputs]
         for name in self.parameters:
-            synaptic = name not in self.tangents
-            injected = (
-                self._arriving(name, before, after)
-                if synaptic
-                else _explicit(self.tangents[name], tableau, before, after.drive, gains)
-            )
+            synaptic = name not in self.constants
+            injected = slopes.constants.get(name) or self._arriving(name, before, after, inputs)
             held = self.parts.get(name, [0.0 * part for part in injected])
             carry = wide if synaptic else rows
             self.parts[name] = [
@@ -143,8 +144,9 @@ class Traces:
         for name, parameter in self.parameters.items():
             add_gradient(parameter, self.gradients[name])
 
-    def _arriving(self, name: str, before: CellState, after: CellState) -> list[Tensor]:
-        tableau = self.tableau
+    def _arriving(
+        self, name: str, before: CellState, after: CellState, inputs: list[Entry]
+    ) -> list[Tensor]:
         if name == "recurrent":
             pre = before.s
         elif after.acting is None:
@@ -155,27 +157,21 @@ class Traces:
             pre = after.acting
         if name == "bias" and self.shared:
             pre = pre.flatten()[0]
-        if self.shared:
-            return [combine((b,), (pre,)) for b in tableau.b]
-        pre = pre.unsqueeze(-2)
-        return [
-            combine((_column(b),), (pre,)) * _column(_kept(flag, before.s))
-            for b, flag in zip(tableau.b, tableau.zeroed, strict=True)
-        ]
+        pre = pre if self.shared else pre.unsqueeze(-2)
+        return [combine((entry,), (pre,)) for entry in inputs]
 
     def _membrane(self, after: CellState) -> dict[str, Tensor]:
-        tableau, found = self.tableau, {}
+        c, found = self.local.c, {}
         for name, parts in self.parts.items():
-            wide = self.shared or name in self.tangents
-            c = tableau.c if wide else tuple(map(_column, tableau.c))
-            found[name] = combine(c, parts)
-            if name in self.tangents:
-                found[name] = found[name] + _shift(self.tangents[name], after)
+            narrow = self.shared or name in self.constants
+            found[name] = combine(c if narrow else tuple(map(_column, c)), parts)
+            if name in self.constants:
+                found[name] = found[name] + self.local.shift(name, after)
         return found
 
     def _contract(self, name: str, delta: Tensor, trace: Tensor, *, shared: bool) -> Tensor:
         parameter = self.parameters[name]
-        if name in self.tangents:
+        if name in self.constants:
             return (delta * trace).sum(0).sum_to_size(parameter.shape)
         if not shared:
             total = torch.einsum("bi,bij->ij", delta, trace.expand(*delta.shape, -1))
@@ -190,70 +186,6 @@ class Traces:
     @property
     def _dense(self) -> bool:
         return isinstance(self.cell.linear, nn.Linear)
-
-
-def jacobian(tableau: Tableau, before: CellState, gains: list[Tensor | None]) -> list[list[Entry]]:
-    """`∂x[n]/∂x[n-1]` of each neuron alone, K rows of K entries that broadcast with the features.
-
-    Args:
-        tableau: the neuron.
-        before: the layer one step ago.
-        gains: see `spike_gains`.
-    """
-    rows: list[list[Entry]] = []
-    for row, zeroed, gain in zip(tableau.A, tableau.zeroed, gains, strict=True):
-        kept = _kept(zeroed, before.s)
-        entries = [_times(entry, kept) for entry in row]
-        if gain is not None:
-            entries = [
-                entry if isinstance(c, float) and c == 0.0 else entry + gain * c
-                for entry, c in zip(entries, tableau.c, strict=True)
-            ]
-        rows.append(entries)
-    return rows
-
-
-def spike_gains(tableau: Tableau, before: CellState, drive: Tensor) -> list[Tensor | None]:
-    """`∂x[n]/∂v[n-1]` by way of the neuron's own spike, where it is not detached.
-
-    Args:
-        tableau: the neuron.
-        before: the layer one step ago.
-        drive: the current that acts in this step.
-    """
-    gains: list[Tensor | None] = []
-    for k, (r, zeroed) in enumerate(zip(tableau.r, tableau.zeroed, strict=True)):
-        gain = None
-        if not tableau.detached[k] and not (isinstance(r, float) and r == 0.0):
-            gain = r * before.slope
-        if zeroed and not tableau.detached[k]:
-            dropped = combine((*tableau.A[k], tableau.b[k]), (*before.x, drive))
-            gain = (0.0 if gain is None else gain) - dropped * before.slope
-        gains.append(gain)
-    return gains
-
-
-def tangent(tableau: Tableau, parameter: Tensor) -> Tableau:
-    """How each coefficient changes with a parameter of which each neuron has its own element."""
-
-    def one(entry: Entry) -> Entry:
-        if not isinstance(entry, Tensor) or not entry.requires_grad:
-            return 0.0
-        # forward mode as the transpose of reverse mode
-        probe = torch.zeros_like(entry, requires_grad=True)
-        (back,) = torch.autograd.grad(entry, parameter, probe, create_graph=True, allow_unused=True)
-        if back is None:
-            return 0.0
-        return torch.autograd.grad(back.sum(), probe, retain_graph=True)[0]
-
-    with torch.enable_grad():
-        return tableau._replace(
-            A=tuple(tuple(map(one, row)) for row in tableau.A),
-            b=tuple(map(one, tableau.b)),
-            r=tuple(map(one, tableau.r)),
-            c=tuple(map(one, tableau.c)),
-            theta=one(tableau.theta),
-        )
 
 
 def outer(cell: Cell, delta: Tensor, trace: Tensor) -> Tensor:
@@ -287,44 +219,6 @@ def _parameters(cell: Cell) -> dict[str, nn.Parameter]:
     return {name: p for name, p in found.items() if p.requires_grad}
 
 
-def _explicit(
-    moved: Tableau,
-    tableau: Tableau,
-    before: CellState,
-    drive: Tensor,
-    gains: list[Tensor | None],
-) -> list[Tensor]:
-    """What a change of the coefficients does to the state in one step."""
-    values, shift = (*before.x, drive), _shift(moved, before)
-    found = []
-    for k, gain in enumerate(gains):
-        part = combine((*moved.A[k], moved.b[k]), values) * _kept(tableau.zeroed[k], before.s)
-        part = part + combine((moved.r[k],), (before.s,))
-        found.append(part if gain is None else part + gain * shift)
-    return found
-
-
-def _shift(moved: Tableau, at: CellState) -> Tensor:
-    """What a change of the coefficients does to `v` beside the state."""
-    return combine(moved.c, at.x) - moved.theta
-
-
-def _kept(zeroed: bool, s: Tensor) -> Entry:
-    return 1 - s if zeroed else 1.0
-
-
-def _times(entry: Entry, kept: Entry) -> Entry:
-    if isinstance(kept, float) or (isinstance(entry, float) and entry == 0.0):
-        return entry
-    return entry * kept
-
-
 def _column(entry: Entry) -> Entry:
     """A coefficient of postsynaptic neurons beside an axis of presynaptic ones."""
     return entry.unsqueeze(-1) if isinstance(entry, Tensor) and entry.dim() else entry
-
-
-def _graph(cell: Cell) -> Tableau:
-    """The tableau with its graph to the parameters of the neuron."""
-    with torch.enable_grad():
-        return cell.stage.neuron.tableau()

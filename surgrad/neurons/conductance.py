@@ -16,7 +16,7 @@ from surgrad.surrogates import sigmoid
 
 Excitability = Literal["class_1", "class_2"]
 
-EXCITABILITY: dict[Excitability, dict[str, float]] = {
+EXCITABILITY: dict[str, dict[str, float]] = {
     "class_1": {"tau_mem": 10e-3, "tau_recovery": 15e-3, "calcium": 2.0, "potassium": 4.0},
     "class_2": {"tau_mem": 10e-3, "tau_recovery": 25e-3, "calcium": 2.2, "potassium": 4.0},
 }

@@ -16,7 +16,7 @@ from surgrad.tableau import decay
 
 Pattern = Literal["regular_spiking", "intrinsically_bursting", "chattering", "fast_spiking"]
 
-PATTERNS: dict[Pattern, dict[str, float]] = {
+PATTERNS: dict[str, dict[str, float]] = {
     "regular_spiking": {"tau_recovery": 50e-3, "coupling": 200.0, "after": 5e-3, "jump": 8.0},
     "intrinsically_bursting": {
         "tau_recovery": 50e-3,

@@ -65,7 +65,7 @@ def sensitivity(net: Sequential) -> int:
     """
     parameters = sum(p.numel() for p in net.parameters() if p.requires_grad)
     neurons = (stage.neuron for stage in net.stages)
-    return parameters * sum(n.tableau().order * math.prod(n.size or (1,)) for n in neurons)
+    return parameters * sum(n.dynamics().order * math.prod(n.size or (1,)) for n in neurons)
 
 
 def refuse_hours_of_training(experiment: Experiment) -> None:

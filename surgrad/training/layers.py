@@ -192,7 +192,7 @@ def _layer_of(kind: str, neuron: type[Neuron]) -> type[Layer]:
     make: Callable[..., Neuron] = neuron
     hints = get_type_hints(neuron.__init__, localns={"Value": float})
     fields: dict[str, Any] = {"neuron": (str, kind)}
-    for name, parameter in inspect.signature(neuron).parameters.items():
+    for name, parameter in inspect.signature(make).parameters.items():
         if parameter.kind is parameter.KEYWORD_ONLY:
             fields[name] = (_from_hint(name, hints[name]), parameter.default)
     if issubclass(neuron, SpikingNeuron) and len(neuron.resets) < len(SpikingNeuron.resets):

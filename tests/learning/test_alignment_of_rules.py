@@ -13,6 +13,7 @@ from surgrad.learning import (
     DirectFeedbackAlignment,
     EProp,
     FeedbackAlignment,
+    LowPass,
     SuperSpike,
 )
 from surgrad.network import Sequential
@@ -94,3 +95,10 @@ def test_the_gradient_comes_to_point_where_bptt_points(name):
 def test_symmetric_feedback_is_beyond_the_window():
     net, _ = trained(EProp(), steps=10)
     assert angle(EProp(), net) > 0.95
+
+
+def test_low_passed_spikes_point_there_from_the_start():
+    """Without a surrogate: all that have fired count alike, at the threshold or far from it."""
+    assert 0.9 < angle(LowPass(), network()) < 0.995
+    _, values = trained(LowPass(), steps=20)
+    assert values[-1] < 0.65 * values[0]
