@@ -165,7 +165,7 @@ def measured(
     seen = data["train"][0][:1024].split(128)
     correct = True if method.endswith("corrected") else None
     spiking = convert(net, seen, method=method.split()[0], correct=correct)
-    points = against_time(spiking, batches(pair, 50), steps)
+    points = against_time(spiking, batches(pair, 100), steps)
     found = {
         "samples": len(pair[1]),
         "analogue": accuracy(net, pair),
