@@ -28,7 +28,7 @@ from surgrad.data.catalogue import DATASETS
 from surgrad.files import atomic_write
 
 RUNS = Path("runs/conversion")
-EPOCHS = {"mlp": 6, "convnet": 4}
+EPOCHS = {"mlp": 20, "convnet": 4}
 BATCH = 128
 ORDER = ("percentile", "calibrated", "shift", "max")
 OWN = ("qcfs", "qcfs corrected")
