@@ -1,91 +1,55 @@
-"""Digits by gated synapses of several widths, tested with spikes: the table of the results page.
+"""Digits by gated synapses of several widths, tested with spikes and with the gate they had.
 
-    python tools/gated.py --seeds 0 1 2
+    python tools/gated.py --seeds 5
 
-Rows lie in runs/gated/; what is there is not computed again.
+Runs lie in runs/results/, as those of tools/results.py; what is there is not computed again.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import statistics
 from pathlib import Path
 
+import results
 import torch
-from torch import nn, optim
 
-from surgrad.data.base import Splits
-from surgrad.data.digits import Digits
-from surgrad.data.loader import loader
-from surgrad.files import atomic_write
-from surgrad.learning import BPTT
-from surgrad.liveness import initialise
-from surgrad.network import Sequential
-from surgrad.neurons import LI
-from surgrad.objectives import losses
 from surgrad.smoothing import GatedLIF
+from surgrad.training import checkpoint, folder
+from surgrad.training.build import build
+from surgrad.training.scores import evaluate
 
-RUNS = Path("runs/gated")
-WIDTHS = (1.0, 0.5, 0.2, 0.1, 0.05)
-EPOCHS, BATCH = 20, 64
-
-
-def accuracy(net: Sequential, splits: Splits, part: str, *, spikes: bool) -> float:
-    """With spikes, or with the gate as it was trained."""
-    batch = getattr(splits, part).__getitems__(range(len(getattr(splits, part))))
-    net.train(not spikes)
-    with torch.no_grad():
-        output, _ = net(batch[0])
-    return float((losses.mean_over_time.predict(output) == batch[1]).float().mean())
+FILE = Path("experiments/digits_gated.toml")
+WIDTHS = ("1.0", "0.5", "0.2", "0.1", "0.05")
 
 
-def run(width: float, seed: int) -> dict[str, float]:
-    """Accuracy on the test samples with gates and with spikes, of the epoch best with spikes."""
-    torch.manual_seed(seed)
-    splits = Digits(kind="digits").load()
-    hidden = GatedLIF(64, tau_mem=20e-3, width=width, detach_reset=False)
-    net = Sequential(nn.Linear(64, 64), hidden, nn.Linear(64, 10), LI(10), dt=splits.info.dt)
-    initialise(net, splits.train.__getitems__(range(256))[0])
-    optimiser = optim.Adam(net.parameters(), 3e-3)
-    best, kept = 0.0, {}
-    for _ in range(EPOCHS):
-        net.train()
-        for batch in loader(splits.train, BATCH, shuffle=True):
-            optimiser.zero_grad()
-            BPTT().gradients(net, batch, losses.mean_over_time)
-            nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-            optimiser.step()
-        found = accuracy(net, splits, "validation", spikes=True)
-        if found >= best:
-            best, kept = found, {k: v.clone() for k, v in net.state_dict().items()}
-    net.load_state_dict(kept)
-    names = {"gated": False, "spikes": True}
-    return {k: accuracy(net, splits, "test", spikes=v) for k, v in names.items()}
+def accuracies(run: Path) -> tuple[float, float]:
+    """Of the test samples, with spikes and with the gate, by the weights that a run kept."""
+    built = build(folder.read(run))
+    checkpoint.load_weights(run / checkpoint.WEIGHTS, built.net)
+    size = len(built.splits.test)
+    found = []
+    for harden in (True, False):
+        for neuron in built.net.neurons:
+            if isinstance(neuron, GatedLIF):
+                neuron.harden = harden
+        scores = evaluate(built.net, built.splits.test, built.objective, built.splits.info, size)
+        found.append(scores.accuracy or 0.0)
+    return found[0], found[1]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Gated synapses of several widths.")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--seeds", type=int, default=5)
     seeds = parser.parse_args().seeds
-    print("| width | with the gate | with spikes |\n|---|---|---|")
+    torch.set_num_threads(1)
+    print("| width | with spikes | with the gate |\n|---|---|---|")
     for width in WIDTHS:
         found = []
-        for seed in seeds:
-            path = RUNS / f"digits-{width:g}-{seed}.json"
-            if not path.exists():
-                result = run(width, seed)
-                RUNS.mkdir(parents=True, exist_ok=True)
-                atomic_write(path, json.dumps(result))
-            found.append(json.loads(path.read_text()))
-        cells = [spread([100 * one[key] for one in found]) for key in ("gated", "spikes")]
-        print(f"| {width:g} | " + " | ".join(cells) + " |", flush=True)
-
-
-def spread(values: list[float]) -> str:
-    """Mean and standard deviation."""
-    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f"{statistics.mean(values):.2f} ± {deviation:.2f}"
+        for seed in range(seeds):
+            results.run(FILE, seed, "network.layers.0.width", width, 1)
+            found.append(accuracies(results.folder(FILE, seed, width)))
+        cells = [results.spread(list(column)) for column in zip(*found, strict=True)]
+        print(f"| {width} | " + " | ".join(cells) + " |", flush=True)
 
 
 if __name__ == "__main__":
