@@ -63,7 +63,7 @@ def _constant(argument: Any) -> bool:
     return isinstance(argument, tuple)
 
 
-def _title(name: str, order: int, own: int = 0, soft: int = 0) -> str:
+def _title(name: str, order: int, own: int = 0, soft: int = 0, *others: int) -> str:
     each = ", each with its own constants" if own else ""
     kind = "soft neurons" if soft else "neurons"
     return f"{name} of {kind} with {order} components{each}" if order else name
