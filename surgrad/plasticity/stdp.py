@@ -65,8 +65,9 @@ class STDP(Rule):
 
     References: Song, Miller & Abbott 2000 (hard bounds); van Rossum, Bi & Turrigiano 2000 (soft
     ones, scaling); Pfister & Gerstner 2006, for triplets, and their all-to-all and nearest-spike
-    schemes; Morrison, Diesmann & Gerstner 2008, for the pairings. Weights change between
-    batches, not within.
+    schemes; Morrison, Diesmann & Gerstner 2008, for the pairings; Kheradpisheh et al.
+    2018, for convolutions, where a map learns at the place of its first spike only, here at all.
+    Weights change between batches, not within.
     """
 
     a_plus: float = 0.01

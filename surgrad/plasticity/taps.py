@@ -56,7 +56,9 @@ class Taps(NamedTuple):
             raise RuleError("taps", got=type(module).__name__, expected="a convolution or Linear")
         if module.groups != 1 or module.padding_mode != "zeros":
             raise RuleError(
-                f"{module} under STDP", got="groups or a padding", expected="one group, zeros"
+                f"{module} under STDP",
+                got="groups, or padding that is not zero",
+                expected="one group, and zeros around",
             )
         axes = len(module.kernel_size)
         if len(features) != axes + 1 or features[0] != module.in_channels:

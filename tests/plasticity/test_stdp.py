@@ -313,7 +313,7 @@ def test_what_it_cannot_do_is_said():
     for modules, named in (
         ([nn.AvgPool2d(2), nn.Conv2d(2, 2, 1)], r"AvgPool2d, Conv2d.*expected one nn\.Linear"),
         ([nn.Conv2d(2, 2, 3, groups=2)], "got groups"),
-        ([nn.Conv2d(2, 2, 3, padding=1, padding_mode="circular")], "got groups or a padding"),
+        ([nn.Conv2d(2, 2, 3, padding=1, padding_mode="circular")], "padding that is not zero"),
         ([nn.Flatten()], "no weights"),
     ):
         net = Sequential(*modules, LIF(), nn.Flatten(), dt=DT, input_rate=None)
