@@ -17,8 +17,8 @@ from surgrad.kernels import blocks
 from surgrad.kernels.first_spike.op import SpikeTimeWarning
 from surgrad.timing.eventprop import forward, reverse
 
-# spikes of a neuron for which there is room at first
-ROOM = 4
+# spikes of a neuron for which there is room at first, and of a small layer
+ROOM, LAYER_ROOM = 4, 256
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,8 @@ class _Run:
 
     def forward(self) -> Tensor:
         """All spikes, `(batch, neurons, spikes)`."""
-        room = ROOM
+        # few neurons often spike much, and to run them again costs more than their room
+        room = min(max(ROOM, LAYER_ROOM // max(len(self.weight), 1)), self.neurons.most)
         while True:
             if self._fits(room):
                 used = max(int(self.counts.max()) if self.counts.numel() else 0, 1)
