@@ -23,7 +23,7 @@ from surgrad.data.spec import ROOT_VARIABLE, data_root
 from surgrad.events import SpikeTrain
 from surgrad.kernels.choice import why
 from surgrad.kernels.engine import obstacle
-from surgrad.neurons import SpikingNeuron
+from surgrad.neurons import Neuron, SpikingNeuron
 from surgrad.spikes import Soft, present
 from surgrad.timing.network import SpikeTimes
 from surgrad.training.build import Run, build, some
@@ -135,6 +135,8 @@ def _paths(run: Run) -> Iterator[str]:
     for stage, rate in zip(run.net.stages, rates, strict=False):
         spike = stage.neuron.spike if isinstance(stage.neuron, SpikingNeuron) else None
         hindrance = obstacle(spike, torch.empty(0))
+        if type(stage.neuron).run is not Neuron.run:
+            hindrance = f"{type(stage.neuron).__name__} goes on step by step, not by a tableau"
         if density is None and hindrance is None:
             yield f"{stage.name} uses a dense product: its input is analogue, not spikes."
         else:

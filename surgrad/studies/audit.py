@@ -23,7 +23,7 @@ from surgrad.spikes import Soft, SpikeFunction, Surrogate
 from surgrad.studies.gradients import Angle, Gradients, angles, gradients
 from surgrad.studies.hours import refuse_hours
 from surgrad.surrogates import SurrogateDerivative, fast_sigmoid
-from surgrad.training.assemble import make_spike, spike_spec
+from surgrad.training.assemble import make_spike
 from surgrad.training.build import Run, some
 from surgrad.training.layers import Network
 from surgrad.training.rules import RULES
@@ -154,7 +154,7 @@ def _gradient(kind: str, run: Run, net: Sequential, batch: Batch, draws: int) ->
     refuse_hours(rule, net, steps, "audit a smaller network, or fewer samples")
     if not rule.stochastic:
         return gradients(rule, net, batch, run.objective)
-    spike = make_spike(spike_spec(_plain_network(run), chance=True))
+    spike = make_spike(_plain_network(run).spike_by(chance=True))
     noisy = with_spike(net, spike)
     with torch.random.fork_rng(devices=[]):
         singles = []

@@ -16,7 +16,7 @@ from surgrad.neurons import Neuron
 from surgrad.neurons.base import TIME_BOUNDS
 from surgrad.smoothing import Annealed
 from surgrad.spikes import Soft, SpikeFunction, Stochastic, Surrogate, SurrogateEscape
-from surgrad.training.layers import SPIKES, Layer, Network
+from surgrad.training.layers import Layer, Network
 from surgrad.training.neurons import NEURONS
 
 Shape: TypeAlias = tuple[int, ...]
@@ -47,14 +47,7 @@ def make_network(
     for index, layer in enumerate(spec.layers):
         shape = _add(modules, layer, shape, layer.size, f"network.layers[{index}]")
     _add(modules, spec.readout, shape, spec.readout.size or outputs, "network.readout")
-    return Sequential(*modules, dt=dt, spike=make_spike(spike_spec(spec, chance)), input_rate=None)
-
-
-def spike_spec(spec: Network, chance: bool) -> Any:
-    """What neurons spike by: what the experiment says, or by chance where that must be."""
-    if not chance or spec.spike.kind == "stochastic":
-        return spec.spike
-    return SPIKES["stochastic"].model_validate({})
+    return Sequential(*modules, dt=dt, spike=make_spike(spec.spike_by(chance)), input_rate=None)
 
 
 def make_spike(spec: Any) -> SpikeFunction:

@@ -20,7 +20,7 @@ from surgrad.liveness import LayerHealth, diagnose, initialise
 from surgrad.network import Sequential
 from surgrad.objectives import LOSSES, Objective
 from surgrad.training import toml
-from surgrad.training.assemble import make_network, spike_spec
+from surgrad.training.assemble import make_network
 from surgrad.training.rules import RULES
 from surgrad.training.schema import Experiment
 from surgrad.training.scores import on
@@ -132,11 +132,8 @@ def _network(
 
 
 def _notes(experiment: Experiment, rule: Rule) -> Iterator[str]:
-    network = experiment.network
-    if isinstance(network, TimedNetwork):
-        return
-    if rule.stochastic and network.spike.kind != "stochastic":
-        spike = spike_spec(network, chance=True)
+    spike = experiment.network.spike_by(rule.stochastic)
+    if spike is not None and spike != experiment.network.spike_by(False):
         escape = ", ".join(f"{name} = {toml.show(v)}" for name, v in spike.escape)
         yield (
             f"{experiment.rule.kind} needs neurons that spike by chance: these do, with "
@@ -181,9 +178,8 @@ def _device(experiment: Experiment) -> torch.device:
             fix='use "cpu"',
         )
     chance = RULES[experiment.rule.kind].stochastic
-    network = experiment.network
-    stepped = not isinstance(network, TimedNetwork)
-    if name == "cuda" and stepped and spike_spec(network, chance).kind == "stochastic":
+    spike = experiment.network.spike_by(chance)
+    if name == "cuda" and spike is not None and spike.kind == "stochastic":
         raise ArgumentError(
             "training.device",
             got='"cuda" for spikes by chance, which are drawn on the processor',

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, get_type_hints
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, cast, get_type_hints
 
 from pydantic import (
     AfterValidator,
@@ -189,7 +189,7 @@ class SpikingLayer(Layer):
 def _layer_of(kind: str, neuron: type[Neuron]) -> type[Layer]:
     """The table of a kind of neuron: what all have, and the keywords of its constructor."""
     # a file has numbers, a tensor for a parameter it cannot
-    make: Callable[..., Neuron] = neuron
+    make = cast(Callable[..., Neuron], neuron)
     hints = get_type_hints(neuron.__init__, localns={"Value": float})
     fields: dict[str, Any] = {"neuron": (str, kind)}
     for name, parameter in inspect.signature(make).parameters.items():
@@ -296,10 +296,22 @@ class Network(Kind):
 
     @model_validator(mode="after")
     def _sized(self) -> Self:
-        for index, layer in enumerate(self.layers):
-            weights = any(c.kind in ("dense", "conv2d") for c in layer.connection)
-            if weights and layer.size is None:
-                raise wrong(
-                    f".layers[{index}].size", got="nothing", expected="the number of neurons"
-                )
+        with_weights = ("dense", "conv2d")
+        check_sizes(
+            layer.size or not any(c.kind in with_weights for c in layer.connection)
+            for layer in self.layers
+        )
         return self
+
+    def spike_by(self, chance: bool) -> Any:
+        """What neurons spike by: the table in the file, or chance where that must be."""
+        if not chance or self.spike.kind == "stochastic":
+            return self.spike
+        return SPIKES["stochastic"].model_validate({})
+
+
+def check_sizes(given: Iterable[object]) -> None:
+    """Refuse the first hidden layer that has no size."""
+    for index, size in enumerate(given):
+        if not size:
+            raise wrong(f".layers[{index}].size", got="nothing", expected="the number of neurons")

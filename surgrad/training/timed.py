@@ -11,8 +11,8 @@ from pydantic import Strict, create_model, model_validator
 from surgrad.timing.layers import LAYERS as NEURONS
 from surgrad.timing.layers import SpikeTimeLayer
 from surgrad.timing.network import SpikeTimes
-from surgrad.training.layers import Count, Items, Positive, Seconds
-from surgrad.training.unions import Kind, OneOf, Spec, wrong
+from surgrad.training.layers import Count, Items, Positive, Seconds, check_sizes
+from surgrad.training.unions import Kind, OneOf, Spec
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -63,11 +63,11 @@ class TimedNetwork(Kind):
 
     @model_validator(mode="after")
     def _sized(self) -> TimedNetwork:
-        for index, layer in enumerate(self.layers):
-            if layer.size is None:
-                at = f".layers[{index}].size"
-                raise wrong(at, got="nothing", expected="the number of neurons")
+        check_sizes(layer.size for layer in self.layers)
         return self
+
+    def spike_by(self, chance: bool) -> None:
+        """There is no spike function: a spike is the time at which a threshold is crossed."""
 
 
 def make_timed(spec: TimedNetwork, units: int, outputs: int, dt: float) -> SpikeTimes:

@@ -188,6 +188,8 @@ def test_the_doctor_says_which_path_a_layer_takes(run: Run, short: Path) -> None
     assert "hidden 1 is driven by events" in out
     assert "read-out uses a dense product: its input is analogue" in out
     assert "reference" not in out
+    out = run("doctor", "short.toml", "--network.layers.0.neuron", "qif")[1]
+    assert "hidden 1 runs on the plain-torch reference: QIF goes on step by step" in out
 
 
 def test_a_silent_layer_is_named_at_the_start(

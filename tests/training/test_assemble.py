@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from surgrad.errors import ArgumentError
+from surgrad.errors import ArgumentError, ConfigError
 from surgrad.network import Sequential
-from surgrad.neurons import LI, LIF, CuBaLIF
+from surgrad.neurons import LI, LIF, CuBaLIF, Izhikevich, MorrisLecar
+from surgrad.smoothing import GatedLIF
 from surgrad.spikes import (
     Escape,
     ExponentialEscape,
@@ -23,6 +24,7 @@ from surgrad.spikes import (
 from surgrad.surrogates import TABLE
 from surgrad.training.assemble import make_network
 from surgrad.training.layers import Network
+from surgrad.training.schema import from_table
 
 
 def made(features: tuple[int, ...] = (6,), outputs: int = 3, **entries: Any) -> Sequential:
@@ -44,6 +46,38 @@ def test_dense_layers_and_the_read_out() -> None:
     ]
     assert net.neurons[0].recurrent is not None
     assert net(torch.zeros(2, 1, 6))[0].shape == (2, 1, 3)
+
+
+def test_neurons_take_the_keywords_of_their_constructors() -> None:
+    spike = {"kind": "surrogate", "scale": 3}
+    layers = [
+        {"size": 5, "neuron": "izhikevich", "pattern": "chattering", "jump": 3.0},
+        {"size": 4, "neuron": "gated_lif", "width": 0.2, "harden": False},
+        {"size": 3, "neuron": "morris_lecar", "excitability": "class_2"},
+    ]
+    cortex, gate, barnacle, _ = made(layers=layers, spike=spike).neurons
+    assert isinstance(cortex, Izhikevich) and float(cortex.after()) == 20e-3
+    assert float(cortex.jump()) == 3.0 and isinstance(cortex.spike, Surrogate)
+    assert isinstance(gate, GatedLIF) and (gate.width, gate.harden) == (0.2, False)
+    # its spikes are smooth whatever those of the others are
+    assert isinstance(barnacle, MorrisLecar) and isinstance(barnacle.spike, Soft)
+    assert float(barnacle.calcium()) == 2.2
+
+
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        ({"neuron": "gated_lif", "learn": ["width"]}, "width"),
+        ({"neuron": "gated_lif", "reset": "zero"}, "reset"),
+        ({"neuron": "morris_lecar", "reset": "subtract"}, "reset"),
+        ({"neuron": "izhikevich", "pattern": "bursting"}, "pattern"),
+        ({"neuron": "adex", "tau_adapt": 144.0}, "144e-3"),
+    ],
+)
+def test_what_a_neuron_cannot_be_is_refused(layer: dict[str, Any], words: str) -> None:
+    table = {"name": "a", "data": {}, "network": {"layers": [{"size": 3, **layer}]}}
+    with pytest.raises(ConfigError, match=words):
+        from_table(table)
 
 
 def test_feature_axes_are_flattened_for_dense_layers() -> None:
