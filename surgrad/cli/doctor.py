@@ -23,6 +23,7 @@ from surgrad.data.spec import ROOT_VARIABLE, data_root
 from surgrad.events import SpikeTrain
 from surgrad.kernels.choice import why
 from surgrad.kernels.engine import obstacle
+from surgrad.network import Stage, spread
 from surgrad.neurons import Neuron, SpikingNeuron
 from surgrad.spikes import Soft, present
 from surgrad.timing.network import SpikeTimes
@@ -132,17 +133,34 @@ def _paths(run: Run) -> Iterator[str]:
     inputs = run.splits.train.inputs
     density = inputs.density() if isinstance(inputs, SpikeTrain) else None
     rates = [layer.rate * run.net.dt for layer in run.health] + [0.0]
+    values = inputs if isinstance(inputs, SpikeTrain) else ()
     for stage, rate in zip(run.net.stages, rates, strict=False):
         spike = stage.neuron.spike if isinstance(stage.neuron, SpikingNeuron) else None
         hindrance = obstacle(spike, torch.empty(0))
         if type(stage.neuron).run is not Neuron.run:
             hindrance = f"{type(stage.neuron).__name__} goes on step by step, not by a tableau"
-        if density is None and hindrance is None:
-            yield f"{stage.name} uses a dense product: its input is analogue, not spikes."
-        else:
-            yield why(stage.name, 1.0 if density is None else density, hindrance)
+        yield _path(stage, values, density, hindrance)
+        values = stage.neuron.size or ()
         # smooth spikes are analogue values
         density = None if isinstance(present(spike), Soft) else rate
+
+
+def _path(
+    stage: Stage, values: SpikeTrain | tuple[int, ...], density: float | None, hindrance: str | None
+) -> str:
+    """The path of a stage, driven by the spikes of a data set or by neurons of some features."""
+    images = None if density is None else spread(stage, values)
+    if images is not None:
+        # what a window lets through is at most what spikes in it
+        behind = min(1.0, (density or 0.0) * images.geometry.window**2)
+        return why(stage.name, behind, hindrance, convolution=True)
+    convolves = any(isinstance(module, torch.nn.Conv2d) for module in stage.connection)
+    product = "convolution" if convolves else "product"
+    if density is None and hindrance is None:
+        return f"{stage.name} uses a dense {product}: its input is analogue, not spikes."
+    if convolves and hindrance is None:
+        return f"{stage.name} uses a dense convolution: events cannot drive its connection."
+    return why(stage.name, 1.0 if density is None else density, hindrance)
 
 
 def _one_batch(run: Run) -> tuple[float, float, float]:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from surgrad import kernels
-from surgrad.kernels.layer import memory
+from surgrad.kernels.layer import memory, rows
 from surgrad.neurons import CuBaLIF
 from surgrad.spikes import Surrogate
 from surgrad.surrogates import TABLE
@@ -115,3 +115,32 @@ def test_currents_need_not_lie_side_by_side():
     found = neuron.run(wide)
     torch.testing.assert_close(found.v, expected.v)
     torch.testing.assert_close(found.output, expected.output)
+
+
+@pytest.mark.parametrize("size", [5, 32])
+def test_a_gradient_that_is_the_same_everywhere_needs_no_memory(size):
+    neuron = CuBaLIF(size, dt=1e-3)
+    current = torch.rand(20, 3, size).requires_grad_()
+    out, _ = neuron(current)
+    assert out.sum() > 0
+    (constant,) = torch.autograd.grad(out.sum(), current, retain_graph=True)
+    (full,) = torch.autograd.grad((out * torch.ones_like(out)).sum(), current)
+    assert full.abs().max() > 0
+    assert torch.equal(constant, full)
+    assert not memory.dense(torch.ones(16).expand(20, 3, 16)).is_contiguous()
+    # the same in one step of one sample only, or along one of the axes
+    assert memory.strided(torch.ones(1).expand(1, 1, 16))[1:] == (0, 0)
+    assert memory.dense(torch.rand(3, 16).expand(20, 3, 16)).is_contiguous()
+
+
+def test_large_gradients_go_past_the_cache():
+    steps, size = 3, 1024
+    samples = rows.LARGE // (steps * size) + 1
+    neuron = CuBaLIF(size, dt=1e-3)
+    current = torch.rand(steps, 1, size).mul(2).expand(-1, samples, -1).requires_grad_()
+    (grad,) = torch.autograd.grad(neuron(current)[0].sum(), current)
+    assert grad.abs().max() > 0
+    assert torch.equal(grad, grad[:, :1].expand_as(grad))
+    few = current[:, :2].detach().requires_grad_()
+    (expected,) = torch.autograd.grad(neuron(few)[0].sum(), few)
+    assert torch.equal(grad[:, :2], expected)

@@ -9,7 +9,7 @@ from surgrad.kernels.lanes import WIDTH
 from surgrad.kernels.layer.constants import accumulate
 from surgrad.kernels.layer.memory import BLOCK, DELTA, LATER, PAST, SLOPE, SOFT, STATE
 from surgrad.kernels.layer.products import ACTIVE, ALL, GROUP
-from surgrad.kernels.layer.rows import add, ahead, clear, copy, dot, flush
+from surgrad.kernels.layer.rows import add, ahead, clear, copy, dot, flush, hand_over
 from surgrad.kernels.layer.slopes import slopes
 from surgrad.kernels.layer.steps import active_products, adjoint, close, fired
 from surgrad.kernels.layer.weights import add_to_row, multiply, scatter
@@ -42,7 +42,7 @@ def pass_down(work, first, t, count, sample, n0, sizes, sources, grads):
     if current.size:
         for i in range(count):
             at = (t + i) * along + sample * across + n0
-            copy(current, at, work, first + i * width, width)
+            hand_over(current, at, work, first + i * width, width)
     if bias.size:
         for i in range(count):
             add(bias, 0, work, first + i * width, width)

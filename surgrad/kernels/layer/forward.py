@@ -93,7 +93,7 @@ def advance(order, own, soft, work, drives, base, old, new, at, p0, place, posit
             store(work, base + SPIKES * width + n, spike)
             store(counts, place + n, load(counts, place + n) + spike)
             if spikes.size:
-                store(spikes, at + n, spike)
+                stream(spikes, at + n, spike)
             if units.size:
                 position += append(units, position, fired, n)
     return position

@@ -82,8 +82,13 @@ def by_sample(sequence: Tensor) -> Tensor:
 
 def dense(sequence: Tensor) -> Tensor:
     """The same numbers without gaps, by step or by sample as they lie."""
-    whole = sequence.dim() < 3 or by_sample(sequence).is_contiguous()
+    whole = sequence.dim() < 3 or by_sample(sequence).is_contiguous() or _constant(sequence)
     return sequence if whole else sequence.contiguous()
+
+
+def _constant(sequence: Tensor) -> bool:
+    """Whether all steps of all samples are one row, as in the gradient of a sum."""
+    return sequence.stride()[:2] == (0, 0) and sequence.numel() > 0
 
 
 def strided(sequence: Tensor | None) -> tuple[np.ndarray, int, int]:
@@ -91,6 +96,8 @@ def strided(sequence: Tensor | None) -> tuple[np.ndarray, int, int]:
     if sequence is None or sequence.numel() == 0:
         return _NOTHING[np.float32], 0, 0
     steps, samples, size = sequence.shape
+    if _constant(sequence):
+        return flat(sequence[0, 0]), 0, 0
     if sequence.is_contiguous():
         return flat(sequence), samples * size, size
     return flat(by_sample(sequence)), size, steps * size

@@ -5,10 +5,23 @@ from __future__ import annotations
 import numpy as np
 
 from surgrad.kernels.compiled import inlined
-from surgrad.kernels.lanes import WIDTH, absolute, fetch, fma, load, select, splat, store, total
+from surgrad.kernels.lanes import (
+    WIDTH,
+    absolute,
+    fetch,
+    fma,
+    load,
+    select,
+    splat,
+    store,
+    stream,
+    total,
+)
 
 # below this a number is zero: what decays for long would become denormal, and slow
 TINY = np.float32(1e-30)
+# numbers that no cache holds until somebody reads them
+LARGE = 1 << 23
 
 
 @inlined
@@ -36,6 +49,16 @@ def copy(target, to, source, start, width):
         return
     for n in range(0, width, WIDTH):
         store(target, to + n, load(source, start + n))
+
+
+@inlined
+def hand_over(target, to, source, start, width):
+    """Copy a row to the start of a cache line; past the cache where the target is larger than it."""
+    if target.size < LARGE:
+        copy(target, to, source, start, width)
+        return
+    for n in range(0, width, WIDTH):
+        stream(target, to + n, load(source, start + n))
 
 
 @inlined
