@@ -26,7 +26,7 @@ def spread(order, first, last, steps, kernel, tables, events, stamps, weights, b
         copy(work, 0, bias, 0, size)
         for e in range(starts[row], stops[row]):
             if located(units[e], tables[0], stamps, row + 1) != NOWHERE:
-                touch(units[e], kernel, tables, weights, work, 0, False)
+                touch(units[e], kernel, tables, weights, work, False)
         for n in range(0, size, WIDTH):
             stream(current, row * size + n, load(work, n))
 
@@ -43,19 +43,16 @@ def collect(order, first, last, steps, kernel, tables, events, stamps, errors, w
     lanes, size = kernel[2], work.size - WIDTH
     clear(work, size, WIDTH)
     for row in range(first * steps, last * steps):
-        here, base = errors, row * size
-        if lanes != filters:
-            # rows of weights reach beyond the last position
-            copy(work, 0, errors, base, size)
-            here, base = work, 0
+        # read in order, and with space for rows of weights that reach beyond the last position
+        copy(work, 0, errors, row * size, size)
         if bias.size:
-            for at in range(base, base + neurons, filters):
+            for at in range(0, neurons, filters):
                 for n in range(0, lanes, WIDTH):
-                    store(bias, n, load(bias, n) + load(here, at + n))
+                    store(bias, n, load(bias, n) + load(work, at + n))
         if weights.size:
             for e in range(starts[row], stops[row]):
                 if located(units[e], tables[0], stamps, row + 1) != NOWHERE:
-                    touch(units[e], kernel, tables, weights, here, base, True)
+                    touch(units[e], kernel, tables, weights, work, True)
 
 
 @Kernel

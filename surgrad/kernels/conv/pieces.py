@@ -43,7 +43,7 @@ def add(target, to, source, start, width):
 
 
 @inlined
-def touch(unit, kernel, tables, weights, currents, base, backwards):
+def touch(unit, kernel, tables, weights, currents, backwards):
     """Add an event's weights to the currents that it touches, or these to its weights.
 
     `kernel` is its rows, columns and lanes, and whether the currents of a line lie as its weights.
@@ -60,7 +60,7 @@ def touch(unit, kernel, tables, weights, currents, base, backwards):
             continue
         row = (c * count + k) * across
         if dense:
-            to = base + line + offsets[x * across + behind - 1]
+            to = line + offsets[x * across + behind - 1]
             start, width = (row + across - behind) * lanes, (behind - left) * lanes
             if backwards:
                 add(weights, start, currents, to, width)
@@ -71,7 +71,7 @@ def touch(unit, kernel, tables, weights, currents, base, backwards):
             offset = np.int64(offsets[x * across + j])
             if offset == NOWHERE:
                 continue
-            to, start = base + line + offset, (row + across - 1 - j) * lanes
+            to, start = line + offset, (row + across - 1 - j) * lanes
             if backwards:
                 add(weights, start, currents, to, lanes)
             else:
