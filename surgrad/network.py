@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import zip_longest
 from math import prod
 from typing import NamedTuple, cast
 
@@ -230,11 +231,9 @@ class Sequential(nn.Module):
             lengths = inputs.lengths if lengths is None else lengths
         self._check(inputs, state)
         values, states, stages = inputs, [], self.stages
-        for index, stage in enumerate(stages):
+        for index, (stage, following) in enumerate(zip_longest(stages, stages[1:])):
             before = None if state is None else state[index]
-            shown = engine.Shown()
-            if index + 1 < len(stages):
-                shown = self._onward(stage, stages[index + 1], values)
+            shown = self._onward(stage, following, values) if following else engine.Shown()
             fields = () if record is None else record.fields
             shown = shown._replace(dense=shown.dense or "s" in fields, potentials="v" in fields)
             result = self._stage(stage, values, before, lengths, shown)
@@ -350,12 +349,7 @@ def by_events(stage: Stage, features: tuple[int, ...]) -> nn.Linear | None:
 
 
 def spread(stage: Stage, values: Values | tuple[int, ...]) -> Convolution | None:
-    """The convolution of a stage that events can drive.
-
-    Args:
-        stage: a connection and its neurons.
-        values: what comes in; or the features of neurons whose spikes will.
-    """
+    """The convolution of a stage that these values, or neurons of these features, can drive."""
     if isinstance(values, Tensor):
         return None
     features = values.shape[2:] if isinstance(values, SpikeTrain | engine.Events) else values
