@@ -53,7 +53,7 @@ def copy(target, to, source, start, width):
 
 @inlined
 def hand_over(target, to, source, start, width):
-    """Copy a row to the start of a cache line; past the cache where the target is larger than it."""
+    """Copy a row to the start of a cache line; past the cache where the target exceeds it."""
     if target.size < LARGE:
         copy(target, to, source, start, width)
         return
