@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from benchmarks.contenders.in_torch import connected
+from benchmarks.contenders.in_torch import connected, mean
 from benchmarks.verify import errors
 from benchmarks.workloads import DT, RATE, TAU_MEM, TAU_SYN, Array, Data, Model, Workload
 from surgrad.data.base import Samples
@@ -50,7 +50,7 @@ class Engine:
             self.net.zero_grad()
             if isinstance(self.inputs, Tensor):
                 self.inputs.grad = None
-                self.net(self.inputs)[0].mean().backward()
+                mean(self.net(self.inputs)[0]).backward()
             else:
                 BPTT().gradients(self.net, (self.inputs, self.labels), losses.max_over_time)
 
