@@ -33,10 +33,11 @@ FIRST = FirstSpikeTime(silent=60e-3, tau=0.5e-3, early=3e-3, tau_early=6.4e-3)
 
 
 class YinYang(nn.Module):
-    """5-200-3, the class is the unit that spikes first; the settings of Wunderlich & Pehle."""
+    """5-200-3, the class is the unit that spikes first; after Wunderlich & Pehle."""
 
-    data: ClassVar = {"kind": "yin_yang", "source": "authors", "time": 30_001, "dt": 1e-6}
-    epochs, batch, rate, decay, drop = 100, 32, 5e-3, 0.95, 0.0
+    # of other points than those on which earlier settings were tested
+    data: ClassVar = {"kind": "yin_yang", "split_seed": 3, "time": 30_001, "dt": 1e-6}
+    epochs, batch, rate, decay, drop = 120, 32, 5e-3, 0.97, 0.0
 
     def __init__(self) -> None:
         super().__init__()
