@@ -14,7 +14,7 @@ from surgrad.errors import ArgumentError, RuleError
 from surgrad.events import SpikeTrain
 from surgrad.learning.base import EVERYTHING, Batch, Need, Result, Rule
 from surgrad.learning.bptt import BPTT
-from surgrad.learning.cells import Cell, Fire, spike_of
+from surgrad.learning.cells import Cell, Fire, known, spike_of
 from surgrad.learning.errors import Errors, ErrorSource, OnlineErrors
 from surgrad.learning.filters import backwards, linear
 from surgrad.learning.forward import Deltas, ForwardRule, Layers, Moment, Setting, Signal, inside
@@ -372,10 +372,10 @@ def stochastic(stage: Stage, rule: str) -> Stochastic:
         RuleError: if they do not.
     """
     spike = spike_of(stage)
-    if not isinstance(spike, Stochastic):
+    if not isinstance(spike, Stochastic) or not known(stage.neuron):
         raise RuleError(
             f"{stage.name} under {rule}",
-            got=f"{type(spike).__name__}: spikes without a probability",
+            got=f"{type(stage.neuron).__name__}, {type(spike).__name__}: spikes of no probability",
             expected="neurons that spike by chance",
             fix="give the network spike=Stochastic(SigmoidEscape(10), generator), or use BPTT",
         )

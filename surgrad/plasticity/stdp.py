@@ -249,12 +249,14 @@ def _train(values: SpikeTrain | Tensor, batch: Batch, place: str = "") -> SpikeT
     if batch.lengths is not None:
         inside = torch.arange(batch.time)[:, None] < batch.lengths.cpu()
         spikes = spikes * inside.view(*inside.shape, *(1,) * (spikes.dim() - 2))
-    if place and not ((spikes == 0) | (spikes == 1)).all():
+    if not ((spikes == 0) | (spikes == 1)).all():
         raise RuleError(
-            f"the input of {place} under STDP",
+            f"{f'the input of {place}' if place else 'the output of a layer'} under STDP",
             got="values that are no spikes",
             expected="spikes, 0 or 1",
-            fix="encode the data as spikes, e.g. with surgrad.data.encoders.poisson",
+            fix="encode the data as spikes, e.g. with surgrad.data.encoders.poisson"
+            if place
+            else "take spike=Surrogate(), and neurons whose output is their spikes",
         )
     return SpikeTrain.from_dense(spikes)
 

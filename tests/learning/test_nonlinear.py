@@ -5,13 +5,24 @@ import torch
 from torch import nn
 
 from surgrad.errors import RuleError
-from surgrad.learning import BPTT, DECOLLE, ERBP, OTTT, RTRL, EProp, SnAp, SuperSpike
+from surgrad.learning import (
+    BPTT,
+    DECOLLE,
+    ERBP,
+    OTTT,
+    RTRL,
+    EProp,
+    SnAp,
+    StraightThrough,
+    SuperSpike,
+)
 from surgrad.learning.base import Batch
 from surgrad.learning.rtrl import collapses
 from surgrad.learning.samples import loss_terms
 from surgrad.network import Sequential
 from surgrad.neurons import LI, NEURONS, QIF, AdEx, Izhikevich
 from surgrad.objectives import Objective, RateBound, losses
+from surgrad.plasticity import STDP
 from surgrad.smoothing import GatedLIF
 from surgrad.spikes import SigmoidEscape, Stochastic, Surrogate
 from surgrad.surrogates import fast_sigmoid
@@ -165,5 +176,10 @@ def test_gates_are_not_taken_for_spikes(rule):
     net = Sequential(nn.Linear(4, 6), GatedLIF(6), nn.Linear(6, 3), LI(3), dt=1e-3).double()
     with pytest.raises(RuleError, match=r"GatedLIF of hidden 1.*BPTT"):
         rule.gradients(net, batch(), losses.every_step)
+    net[1].spike = Stochastic(SigmoidEscape(3), torch.Generator())
+    with pytest.raises(RuleError, match="GatedLIF, Stochastic"):
+        StraightThrough().gradients(net, batch(), losses.every_step)
+    with pytest.raises(RuleError, match="no spikes"):
+        STDP().gradients(net, batch(), losses.every_step)
     _, truth = gradients(BPTT(), net, batch(), losses.every_step)
     assert_equal(gradients(RTRL(), net, batch(), losses.every_step)[1], truth)
