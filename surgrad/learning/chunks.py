@@ -31,6 +31,7 @@ from surgrad.learning.windows import window
 from surgrad.network import Sequential, by_events, each_step
 from surgrad.neurons import Neuron
 from surgrad.spikes import Surrogate
+from surgrad.tableau import Tableau
 
 STEPS = 100
 AVERAGES = (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)
@@ -103,6 +104,11 @@ def back(cell: Cell, errors: Tensor, like: Tensor) -> Tensor:
         return torch.autograd.grad(each_step(cell.stage.connection, into), into, errors)[0]
 
 
+def slope(cell: Cell, v: Tensor) -> Tensor:
+    """The factor of the eligibility at membrane potentials, 1 for a read-out."""
+    return torch.ones_like(v) if cell.fire is None else cell.fire(v - cell.tableau.theta, 0)[1]
+
+
 def hindrance(net: Sequential, cells: list[Cell]) -> str | None:
     """Why a network cannot be run in chunks; None where it can."""
     asked = engine.obstacle(None, torch.zeros(()))
@@ -123,9 +129,14 @@ def hindrance(net: Sequential, cells: list[Cell]) -> str | None:
 
 
 class _Ran(NamedTuple):
-    """A layer over a chunk: its graph goes to its own parameters and to `begin`."""
+    """A layer over a chunk.
+
+    The graph of `learns`, which the signals are the gradients of, goes to the layer's own
+    parameters and to `begin`.
+    """
 
     begin: NeuronState | None
+    learns: Tensor
     output: Tensor
     potentials: Tensor
     counts: Tensor
@@ -141,14 +152,25 @@ class Chunks:
         cells: its stages, taken apart.
         batch: the batch.
         through: whether a weight acts through its neuron's own spikes.
+        memories: the tableau of each layer's traces where that is not the neuron's; then signals
+            are gradients at the membrane potential, else at the output.
     """
 
-    def __init__(self, net: Sequential, cells: list[Cell], batch: Batch, *, through: bool) -> None:
+    def __init__(
+        self,
+        net: Sequential,
+        cells: list[Cell],
+        batch: Batch,
+        *,
+        through: bool,
+        memories: list[Tableau] | None = None,
+    ) -> None:
         self.net, self.cells, self.batch, self.through = net, cells, batch, through
+        self.memories = memories
         self.stages = net.stages
         self.single = batch.time <= STEPS
         # one trace a presynaptic unit is all that there is to the past
-        self.traced = all(
+        self.traced = memories is not None or all(
             collapses(cell.tableau, through_spikes=through)
             and not any(constant.learn for constant in cell.stage.neuron.constants.values())
             for cell in cells
@@ -192,31 +214,48 @@ class Chunks:
             events = None
         found: list[_Ran] = []
         for index, before in enumerate(states):
-            begin = _leaf(before) if graph and before is not None else before
-            with torch.set_grad_enabled(graph):
-                came, outcome = self._layer(index, values, events, begin, left)
+            apart = self.memories is not None
+            begin = _leaf(before) if graph and before is not None and not apart else before
+            with torch.set_grad_enabled(graph and not apart):
+                shown = engine.Shown(True, True, self._onward(index))
+                run = index, values, events, left
+                came, outcome = self._layer(self._neurons(index), shown, begin, *run)
             out, v, after = outcome.scan
+            learns = out
+            if graph and self.memories is not None:
+                # the filter is linear, so that its gradient does not depend on where it begins
+                order = self.memories[index].order
+                nothing = NeuronState(*(torch.zeros_like(part) for part in after))
+                begin = _leaf(nothing._replace(x=nothing.s.expand(order, *nothing.s.shape)))
+                remembering = engine.Layer(self.memories[index], None)
+                with torch.enable_grad():
+                    learns = self._layer(remembering, engine.Shown(), begin, *run)[1].scan.v
             counts = outcome.counts if outcome.counts is not None else out.detach().sum(0)
-            found.append(_Ran(begin, out, v.detach(), counts.detach(), after, came))
+            found.append(_Ran(begin, learns, out, v.detach(), counts.detach(), after, came))
             values, events = out.detach(), outcome.events
             events = None if events is None else events._replace(carrier=None)
         return found
 
+    def _neurons(self, index: int) -> engine.Layer:
+        """The neurons, cut off from each other."""
+        layer = self.stages[index].neuron.layer()._replace(local=True)
+        if self.through:
+            return layer
+        tableau = layer.tableau
+        return layer._replace(tableau=tableau._replace(detached=(True,) * tableau.order))
+
     def _layer(
         self,
+        layer: engine.Layer,
+        shown: engine.Shown,
+        begin: NeuronState | None,
         index: int,
         values: SpikeTrain | Tensor,
         events: engine.Events | None,
-        begin: NeuronState | None,
         left: Tensor | None,
     ) -> tuple[SpikeTrain | Tensor, engine.Outcome]:
-        """What came into the linear map, and what the layer did."""
+        """What came into the linear map, and what the neurons behind it did."""
         stage, cell = self.stages[index], self.cells[index]
-        layer = stage.neuron.layer()._replace(local=True)
-        if not self.through:
-            tableau = layer.tableau
-            layer = layer._replace(tableau=tableau._replace(detached=(True,) * tableau.order))
-        shown = engine.Shown(True, True, self._onward(index))
         linear = by_events(stage, values.shape[2:])
         if events is not None and linear is not None:
             weights = linear.weight, linear.bias
@@ -245,7 +284,8 @@ class Chunks:
             look: how many steps behind a chunk the signal looks at.
         """
         if self.traced and not self.single:
-            past = [Past(cell) for cell in self.cells]
+            memories = self.memories or [cell.tableau for cell in self.cells]
+            past = [Past(*pair) for pair in zip(self.cells, memories, strict=True)]
             for start, ran in self.run(graph=True):
                 self._learn(start, ran, signal, errors, look)
                 for held, layer in zip(past, ran, strict=True):
@@ -290,9 +330,11 @@ class Chunks:
         signals = signal(at)
         spiking = [i for i, cell in enumerate(self.cells) if cell.spiking]
         for i, price in zip(spiking, errors.counts, strict=False):
-            own = signals[i]
-            signals[i] = price.expand(steps, *price.shape) if own is None else own + price
-        pairs = [(r.output, s) for r, s in zip(ran, signals, strict=True) if s is not None]
+            own, due = signals[i], price.expand(steps, *price.shape)
+            if self.memories is not None:
+                due = due * slope(self.cells[i], ran[i].potentials)
+            signals[i] = due if own is None else own + due
+        pairs = [(r.learns, s) for r, s in zip(ran, signals, strict=True) if s is not None]
         for layer, begin in zip(ran, following or [], strict=False):
             if begin is not None:
                 parts = zip(layer.after, begin, strict=True)

@@ -95,7 +95,7 @@ class _Local:
         here = at[last]
         deltas[last] = None if here is None else error * here.traces.slope
         if self.wanted is None:
-            self.wanted = _targets(self.on.batch, error)
+            self.wanted = _targets(self.on.batch, error, 0, self.on.batch.time)
         inside = (n < self.on.batch.valid) & (n >= self.start)
         for i, (cell, here) in enumerate(zip(self.on.cells[:last], at, strict=False)):
             if cell.spiking and here is not None:
@@ -107,11 +107,10 @@ class _Local:
 
     def over(self, at: Ahead) -> list[Tensor | None]:
         """See `ChunkSignal`."""
-        if self.wanted is None:
-            self.wanted = _targets(self.on.batch, at.error[0])
         steps = torch.arange(at.start, at.start + at.steps).unsqueeze(1)
         inside = (steps < self.on.batch.valid) & (steps >= self.start)
-        wanted = cast(Tensor, self.wanted)[at.start : at.start + at.steps].flatten(0, 1)
+        piece, stop = at.error[at.start], at.start + at.steps
+        wanted = _targets(self.on.batch, piece, at.start, stop).flatten(0, 1)
         found: list[Tensor | None] = []
         for i, (cell, s) in enumerate(zip(self.on.cells[:-1], at.spikes, strict=False)):
             if not cell.spiking:
@@ -154,11 +153,21 @@ class _Local:
         return (rule.ceiling * (v > -0.01).to(v) - rule.floor * wake) / size
 
 
-def _targets(batch: Batch, error: Tensor) -> Tensor:
-    """What the read-outs are to say, `(time, batch, units)`: one-hot rows, zero without a label."""
+def _targets(batch: Batch, error: Tensor, start: int, stop: int) -> Tensor:
+    """What the read-outs are to say in some steps: one-hot rows, zero without a label.
+
+    Args:
+        batch: the batch.
+        error: of one step, for the number of units.
+        start: the first step.
+        stop: behind the last.
+
+    Returns:
+        `(steps, batch, units)`.
+    """
     targets, units = batch.targets, error[0].numel()
     if isinstance(targets, SpikeTrain):
-        return targets.to_dense(error.dtype).flatten(2)
+        return targets[start:stop].to_dense(error.dtype).flatten(2)
     if targets.is_floating_point():
         if targets.shape[:2] != (batch.time, len(error)):
             raise RuleError(
@@ -167,7 +176,7 @@ def _targets(batch: Batch, error: Tensor) -> Tensor:
                 expected="class labels, or values for each step",
                 fix="give labels, or use another rule",
             )
-        return targets.flatten(2).to(error)
-    known = targets.expand(batch.time, len(error))
+        return targets[start:stop].flatten(2).to(error)
+    known = targets.expand(batch.time, len(error))[start:stop]
     rows = one_hot(known.clamp(min=0), units) * (known >= 0).unsqueeze(-1)
     return rows.to(error)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from surgrad.errors import ArgumentError, RuleError
 from surgrad.learning.base import Need
 from surgrad.learning.cells import Cell
-from surgrad.learning.chunks import Ahead, ChunkSignal, back, carries_back, shifted
+from surgrad.learning.chunks import Ahead, ChunkSignal, back, carries_back, shifted, slope
 from surgrad.learning.feedback import Broadcast, Follower, matrix
 from surgrad.learning.forward import Deltas, ForwardRule, Layers, Setting, Signal, delays
 from surgrad.objectives import Objective
@@ -188,8 +188,8 @@ class OTTT(ForwardRule):
             found: list[Tensor | None] = [None] * len(cells)
             for i in reversed(range(len(cells))):
                 if i + 1 < len(cells):
-                    slope = _slope(cells[i + 1], at, i + 1)
-                    ahead = reached[: len(slope)] * slope[: len(reached)]
+                    v = torch.cat([at.potentials[i + 1], *at.later[i + 1 : i + 2]])
+                    ahead = reached[: len(v)] * slope(cells[i + 1], v)[: len(reached)]
                     below = at.spikes[i]
                     reached = back(cells[i + 1], ahead * gains[i + 1], below)[steps[i + 1] :]
                 found[i] = shifted(reached, 0, at.steps)
@@ -216,9 +216,3 @@ class OTTT(ForwardRule):
             return deltas
 
         return spatial
-
-
-def _slope(cell: Cell, at: Ahead, i: int) -> Tensor:
-    """The slopes of a layer in a chunk and the steps behind it that are at hand."""
-    v = torch.cat([at.potentials[i], *at.later[i : i + 1]])
-    return torch.ones_like(v) if cell.fire is None else cell.fire(v - cell.tableau.theta, 0)[1]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from surgrad.learning.base import Batch
 from surgrad.learning.cells import Cell, Fire, spike_of, surrogate_fire
+from surgrad.learning.chunks import Ahead, ChunkSignal
 from surgrad.learning.feedback import fixed
 from surgrad.learning.filters import linear
 from surgrad.learning.forward import Deltas, ForwardRule, Layers, Setting, Signal
@@ -70,6 +72,12 @@ class ERBP(ForwardRule):
         """See `ForwardRule.signal`."""
         return _ErrorNeurons(self, on)
 
+    def chunk_signal(self, on: Setting) -> ChunkSignal | None:
+        """See `ForwardRule.chunk_signal`."""
+        if any(cell.recurrent is not None or cell.refractory for cell in on.cells):
+            return None
+        return _ErrorNeurons(self, on).over
+
 
 class _ErrorNeurons:
     """The error neurons of one batch."""
@@ -83,9 +91,7 @@ class _ErrorNeurons:
 
     def __call__(self, n: int, error: Tensor, filtered: Tensor, at: Layers) -> Deltas:
         """See `Signal`."""
-        gathered = error / self.unit + (0.0 if self.potential is None else self.potential)
-        spikes = (gathered >= 1).to(error) - (gathered <= -1).to(error)
-        self.potential = gathered - spikes
+        spikes = self._spikes(error)
         last = len(at) - 1
         deltas: Deltas = []
         for i, here in enumerate(at):
@@ -95,6 +101,34 @@ class _ErrorNeurons:
             signal = spikes if i == last else self._random(i, spikes, here.traces.slope)
             deltas.append(signal * self.unit * here.traces.slope)
         return deltas
+
+    def over(self, at: Ahead) -> list[Tensor | None]:
+        """See `ChunkSignal`: the gradients at the membrane potentials."""
+        errors = at.error[at.start : at.start + at.steps]
+        # sample by sample, as layers keep their potentials
+        spikes = torch.stack([self._spikes(error) for error in errors], 1) * self.unit
+        last = len(self.on.cells) - 1
+        found: list[Tensor | None] = []
+        for i, (cell, potentials) in enumerate(zip(self.on.cells, at.potentials, strict=True)):
+            if not (i == last or cell.spiking):
+                found.append(None)
+                continue
+            v, signal = potentials.transpose(0, 1), spikes
+            if i < last:
+                signal = self._random(i, spikes.flatten(0, 1), v.flatten(0, 1)).view_as(v)
+            if cell.spiking:
+                v, width = v - cell.tableau.theta, self.rule.width
+                # a neuron at rest lies on the edge of a box as wide as its threshold, and is out
+                signal = signal.masked_fill((v <= -width).logical_or_(v > width), 0.0)
+            found.append(signal.transpose(0, 1))
+        return found
+
+    def _spikes(self, error: Tensor) -> Tensor:
+        """What the error neurons say in the next step."""
+        gathered = error / self.unit + (0.0 if self.potential is None else self.potential)
+        spikes = (gathered >= 1).to(error) - (gathered <= -1).to(error)
+        self.potential = gathered - spikes
+        return spikes
 
     def _random(self, i: int, spikes: Tensor, like: Tensor) -> Tensor:
         flat = spikes.flatten(1)

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol, cast
 
 import torch
 from torch import Tensor
@@ -193,7 +193,12 @@ class ForwardRule(Rule):
         return hindrance(on.net, on.cells)
 
     def _run_chunks(self, on: Setting) -> Result:
-        chunks = Chunks(on.net, on.cells, on.batch, through=self.through_spikes)
+        memories = [cast(Tableau, self.memory(cell)) for cell in on.cells]
+        own = all(memory is cell.tableau for memory, cell in zip(memories, on.cells, strict=True))
+        chunks = Chunks(
+            on.net, on.cells, on.batch, through=self.through_spikes,
+            memories=None if own else memories,
+        )  # fmt: skip
         output, counts = chunks.forward()
         errors = self.known_errors(on, output, counts, None)
         signal = self.chunk_signal(on)

@@ -61,16 +61,17 @@ class Trace:
 class Past:
     """The traces of one layer: of what came in, and of its own spikes where it is recurrent."""
 
-    def __init__(self, cell: Cell) -> None:
+    def __init__(self, cell: Cell, memory: Tableau) -> None:
         self.cell = cell
-        self.came = Trace(cell.tableau, cell.tableau.delay, cell.like)
-        self.own = None if cell.recurrent is None else Trace(cell.tableau, 1, cell.like)
+        self.came = Trace(memory, memory.delay, cell.like)
+        self.own = None if cell.recurrent is None else Trace(memory, 1, cell.like)
 
     def write(self, begin: NeuronState) -> None:
         """Add what the weights did before the chunk to their gradient."""
-        linear, back, late = self.cell.linear, begin.x.grad, begin.i.grad
+        linear, late = self.cell.linear, begin.i.grad
+        back = torch.zeros_like(begin.x) if begin.x.grad is None else begin.x.grad
         traces, pending = self.came.now, self.came.pending
-        if linear is None or traces is None or back is None:
+        if linear is None or traces is None:
             return
         waits = bool(self.came.delay) and late is not None
         weight, bias = linear.get_parameter("weight"), linear.bias

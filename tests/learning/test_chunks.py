@@ -6,7 +6,7 @@ from torch import nn
 
 from surgrad import kernels
 from surgrad.events import SpikeTrain
-from surgrad.learning import BPTT, DECOLLE, OTTT, EProp, SuperSpike, chunks
+from surgrad.learning import BPTT, DECOLLE, ERBP, OTTT, EProp, SuperSpike, chunks
 from surgrad.learning.traces import collapses
 from surgrad.network import Sequential
 from surgrad.neurons import ALIF, LI, LIF, AdLIF, CuBaLI, CuBaLIF
@@ -26,6 +26,7 @@ RULES = {
     "superspike online": SuperSpike(feedback="random", online=True),
     "decolle": DECOLLE(burn_in=4e-3),
     "decolle entropy": DECOLLE(loss="cross_entropy"),
+    "erbp": ERBP(quantum=3.0),
 }
 
 
@@ -114,7 +115,7 @@ def test_any_reset_constants_and_recurrent_weights(options, dtype, steps):
     compare(EProp(), net, batch(dtype), PRICED, 1e-11 if dtype == torch.float64 else 2e-4)
 
 
-@pytest.mark.parametrize("name", [n for n in RULES if n != "decolle entropy"])
+@pytest.mark.parametrize("name", [n for n in RULES if n not in ("decolle entropy", "erbp")])
 def test_recurrent_weights_under_all_rules(name, steps):
     compare(RULES[name], network(recurrent=True), batch(torch.float32), losses.every_step, 2e-4)
 
