@@ -17,7 +17,7 @@ Keys = list[tuple[str, str, str]]
 
 # spikes that are drawn one by one; more become pixels, whose number does not grow
 DRAWN = 1500
-COLUMNS, ROWS = 400, 120
+COLUMNS, ROWS = 500, 200
 # what is drawn at most of a trace, of the classes, and of the hidden layers
 STEPS, LINES, LAYERS = 300, 30, 3
 
@@ -25,7 +25,8 @@ STEPS, LINES, LAYERS = 300, 30, 3
 def example(evidence: Evidence, shown: Example, name: str) -> Picture:
     """All about one example, over a common axis of time."""
     hidden = shown.hidden[:LAYERS]
-    heights = [0.95, *[0.95, 0.85] * len(hidden), 1.25]
+    drawing = evidence.target == "spikes" and shown.output.shape[1] > LINES
+    heights = [0.95, *[0.95, 0.85] * len(hidden), *([3.2, 3.2] if drawing else [1.25])]
     figure, axes = panels(heights, 4.4)
     ms = 1e3 * evidence.dt
     steps = max(len(shown.output), 1)
@@ -36,7 +37,10 @@ def example(evidence: Evidence, shown: Example, name: str) -> Picture:
         spikes = f"{trace.layer} · {trace.size} neurons · {len(trace.events)} spikes"
         axes[1 + 2 * index].set_title(spikes)
         _potentials(axes[2 + 2 * index], trace, ms, colour)
-    keys = _READ_OUT[evidence.target](axes[-1], evidence, shown, ms)
+    if drawing:
+        keys = _drawing(axes[-2:], shown, ms)
+    else:
+        keys = _READ_OUT[evidence.target](axes[-1], evidence, shown, ms)
     axes[-1].set(xlim=(-0.5 * ms, (steps - 0.5) * ms), xlabel="time, ms")
     for each in axes[:-1]:
         each.tick_params(axis="x", length=0)
@@ -192,6 +196,19 @@ def _spikes(axes: Any, evidence: Evidence, shown: Example, ms: float) -> Keys:
     _raster(axes, np.argwhere(shown.output > 0.5), size, ms, steps, "accent", weight=1.2)
     axes.set_title("output spikes over target spikes")
     return [("target", "c2", "box"), ("output", "accent", "line")]
+
+
+def _drawing(axes: Any, shown: Example, ms: float) -> Keys:
+    """The spikes of many outputs, which together may be a picture, below those wanted."""
+    size, steps = shown.output.shape[1], len(shown.output)
+    spikes = np.argwhere(shown.output > 0.5)
+    for each, events, colour, name in (
+        (axes[0], shown.target, "c2", "target"),
+        (axes[1], spikes, "accent", "output"),
+    ):
+        _raster(each, events, size, ms, steps, colour)
+        each.set_title(f"{name} spikes · {len(events)}")
+    return []
 
 
 _READ_OUT = {"class": _class, "step_class": _step_class, "values": _values, "spikes": _spikes}

@@ -232,6 +232,20 @@ def test_spikes_are_drawn_one_by_one_or_as_pixels(spikes: int, made_up: MadeUp) 
     assert svg.count("data:image/png") == (0 if spikes == 1500 else 2)
 
 
+@pytest.mark.parametrize(("outputs", "apart"), [(30, False), (31, True)])
+def test_the_spikes_of_many_outputs_are_drawn_below_their_targets(
+    outputs: int, apart: bool, made_up: MadeUp
+) -> None:
+    seen = made_up("spikes", classes=outputs)
+    one = seen.examples[0]
+    with theme():
+        drawn = example(seen, one, "it")
+    wanted, found = len(one.target), int((one.output > 0.5).sum())
+    titles = f"target spikes · {wanted}", f"output spikes · {found}"
+    assert [title in drawn.svg for title in titles] == [apart, apart]
+    assert bool(drawn.keys) == ("output spikes over target spikes" in drawn.svg) == (not apart)
+
+
 def test_an_interrupted_run_shows_how_far_it_got(make_run: MakeRun) -> None:
     run = make_run()
     (run / "summary.json").unlink()
