@@ -60,7 +60,7 @@ def everything(name):
 
 
 CASES = [
-    (name, options)
+    pytest.param(name, options, marks=pytest.mark.slow if "delay" in options else ())
     for name in BY_STEP
     for options in (
         {"learn": everything(name)},
@@ -71,14 +71,17 @@ CASES = [
 
 
 @pytest.mark.parametrize(("name", "options"), CASES)
-@pytest.mark.parametrize("online", [False, True])
-def test_e_prop_of_one_layer_is_bptt(name, options, online):
+def test_e_prop_of_one_layer_is_bptt(name, options, online=False):
     net = network(name, **options)
     expected, truth = gradients(BPTT(), net, batch(), losses.every_step)
     assert expected.counts[0].sum() > 5
     result, found = gradients(EProp(online=online), net, batch(), losses.every_step)
     assert_equal(found, truth)
     torch.testing.assert_close(result.output, expected.output, rtol=1e-12, atol=1e-12)
+
+
+def test_e_prop_in_one_pass_is_bptt():
+    test_e_prop_of_one_layer_is_bptt("qif", {"learn": ("critical",)}, online=True)
 
 
 @pytest.mark.parametrize("name", BY_STEP)
@@ -101,6 +104,7 @@ def test_rtrl_is_bptt_with_recurrent_weights(name, detach):
     torch.testing.assert_close(result.penalty, expected.penalty, rtol=1e-12, atol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BY_STEP)
 def test_one_forward_layer_collapses_to_traces(name):
     net = network(name, width=3, learn=everything(name))
