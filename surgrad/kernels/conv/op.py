@@ -48,7 +48,7 @@ def convolution(
     events = rows(starts, stops, units)
     if not _sparse(geometry, starts, stops):
         found = torch.conv2d(_filled(geometry, events, steps), _weights(geometry, weights), bias,
-                             *_places(geometry)[:3])  # fmt: skip
+                             *_places(geometry))  # fmt: skip
         _rows(current)[:, : geometry.neurons] = found.permute(0, 2, 3, 1).flatten(1)
         _rows(current)[:, geometry.neurons :] = 0
         return current
