@@ -26,7 +26,7 @@ from surgrad.timing.eventprop import EventLI, EventLIF, Readout
 
 RUNS = Path("runs/eventprop")
 # seconds; without a bound one spike that grazes the threshold can silence an output for good
-RISE, NORM = 0.05, 1.0
+RISE = 0.05
 # the price of a potential that stays below the threshold where a spike is wanted
 WAKE = 10.0
 FIRST = FirstSpikeTime(silent=60e-3, tau=0.5e-3, early=3e-3, tau_early=6.4e-3)
@@ -37,7 +37,7 @@ class YinYang(nn.Module):
 
     # of other points than those on which earlier settings were tested
     data: ClassVar = {"kind": "yin_yang", "split_seed": 3, "time": 30_001, "dt": 1e-6}
-    epochs, batch, rate, decay, drop = 120, 32, 5e-3, 0.97, 0.0
+    epochs, batch, rate, decay, drop, norm = 100, 32, 5e-3, 0.97, 0.0, 0.3
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class MNIST(nn.Module):
     """784-350-10, the class is the unit whose potential rises highest."""
 
     data: ClassVar = {"kind": "mnist", "time": 20_001, "dt": 1e-6, "t_max": 20e-3}
-    epochs, batch, rate, decay, drop = 40, 32, 5e-3, 0.9, 0.2
+    epochs, batch, rate, decay, drop, norm = 40, 32, 5e-3, 0.9, 0.2, 1.0
 
     def __init__(self) -> None:
         super().__init__()
@@ -170,7 +170,7 @@ def epoch(net: Any, optimiser: torch.optim.Optimizer, times: Tensor, labels: Ten
         optimiser.zero_grad()
         loss = net.loss(net.scores(given)[0], labels[index])
         loss.backward()
-        nn.utils.clip_grad_norm_(net.parameters(), NORM)
+        nn.utils.clip_grad_norm_(net.parameters(), net.norm)
         optimiser.step()
         total += loss.item() * len(index)
     return total / len(times)
