@@ -29,7 +29,9 @@ class DECOLLE(ForwardRule):
         \frac{\partial \ell}{\partial y^l_k[n]} \Big) h(v^l_i[n])\, \epsilon_j[n]
 
     No error passes from layer to layer and none back in time: one trace a presynaptic unit, O(N)
-    numbers. The last layer (the read-out) learns from the loss itself with its own trace, so with
+    numbers. A layer's gradient is that of its own loss exactly, and not one that points where
+    back-propagation does: a cosine of 0.03 ± 0.18 (eight seeds, `docs/log.md`). The last layer (the
+    read-out) learns from the loss itself with its own trace, so with
     an additive loss there is one pass; any other takes two.
 
     Args:
