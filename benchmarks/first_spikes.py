@@ -75,7 +75,9 @@ def most(times: np.ndarray, weights: np.ndarray) -> int:
     return int(found.isfinite().sum((1, 2)).max())
 
 
-def run(net: Net, mode: str, pythons: dict[str, str], rounds: int) -> list[str]:
+def run(
+    net: Net, mode: str, pythons: dict[str, str], rounds: int, without: tuple[str, ...] = ()
+) -> list[str]:
     """Rows of the table: milliseconds of a step, against the first contender."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -83,7 +85,7 @@ def run(net: Net, mode: str, pythons: dict[str, str], rounds: int) -> list[str]:
         np.savez(file, **draw(net))
         live, truth, rows, medians = {}, None, [], {}
         for name, entry in CONTENDERS.items():
-            if mode not in entry.modes:
+            if mode not in entry.modes or name in without:
                 continue
             python = pythons.get(entry.family, sys.executable)
             words = ("benchmarks.first_spikes_worker", name, str(file), mode)
@@ -137,6 +139,7 @@ def main() -> None:
     parser.add_argument("--nets", nargs="+", choices=NETS, default=[*NETS])
     parser.add_argument("--modes", nargs="+", choices=("once", "often"), default=["once", "often"])
     parser.add_argument("--python", nargs="+", default=[], metavar="FAMILY=INTERPRETER")
+    parser.add_argument("--without", nargs="+", choices=CONTENDERS, default=[])
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
     pythons = dict(text.split("=", 1) for text in options.python)
@@ -145,7 +148,10 @@ def main() -> None:
             sizes = "-".join(map(str, NETS[name].sizes))
             print(f"\n{name}, {sizes}, batch {NETS[name].batch}, neurons spike {mode}\n")
             print("| library | ms a step | times | s an epoch |\n|---|---|---|---|")
-            print("\n".join(run(NETS[name], mode, pythons, options.rounds)), flush=True)
+            print(
+                "\n".join(run(NETS[name], mode, pythons, options.rounds, tuple(options.without))),
+                flush=True,
+            )
 
 
 if __name__ == "__main__":
