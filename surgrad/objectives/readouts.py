@@ -39,13 +39,24 @@ class MaxOverTime(ClassLoss):
         if bool((lengths < len(output)).any()):
             inside = within(len(output), lengths)[:, :, None]
             output = output.masked_fill(~inside, -math.inf)
-        time, peak = len(output), output.detach().amax(0)
-        # twice as fast as `output.max(dim=0)`, which walks along time for each class
-        left = torch.arange(time, 0, -1, dtype=torch.float32, device=output.device)
-        held = ((output.detach() == peak) * left[:, None, None]).amax(0).clamp(min=1)
-        found = output.gather(0, (time - held.long())[None]).squeeze(0)
+        peak = output.detach().amax(0)
+        if bool(peak.isfinite().all()):
+            return output.gather(0, _first(output.detach(), peak)[None]).squeeze(0)
+        found = output.gather(0, output.detach().argmax(0, keepdim=True)).squeeze(0)
         # what is not a number equals nothing
         return torch.where(peak.isnan(), peak, found)
+
+
+def _first(output: Tensor, peak: Tensor) -> Tensor:
+    """The first step that holds its maximum, `(batch, classes)`; all maxima are finite.
+
+    In plain arithmetic, and so several times as fast as `output.max(dim=0)` or a comparison.
+    """
+    time = len(output)
+    left = torch.arange(time, 0, -1, dtype=torch.float32, device=output.device)
+    # steps below their maximum have -1 here, and none left
+    held = (output - peak).sign_().to(torch.float32).mul_(time).add_(left[:, None, None])
+    return time - held.amax(0).long()
 
 
 @dataclass(frozen=True)
