@@ -29,6 +29,8 @@ FLUCTUATION = 4.0
 HIDDEN_DENSITY = 0.05
 # of the variance of a recurrent layer's membrane, what its input brings
 FEED_FORWARD_SHARE = 0.9
+# of the triangular surrogate derivative, per threshold: it is zero beyond a fifth of it
+TRIANGLE = 5.0
 KERNEL, POOL, CHANNELS = 5, 2, (2, 16, 32)
 
 

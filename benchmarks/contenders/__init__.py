@@ -33,6 +33,7 @@ class Entry(NamedTuple):
 
 _TORCH = "pip install torch==2.13.0 and then "
 _JAX = "pip install "
+_JELLY = "pip install tqdm loguru scipy matplotlib && pip install --no-deps spikingjelly"
 
 
 def _own(name: str, family: Family, builder: str) -> Entry:
@@ -46,9 +47,9 @@ def _torch(name: str, builder: str, install: str) -> Entry:
     return Entry(name, "PyTorch", builder, (package, "torch"), _TORCH + install)
 
 
-def _jax(name: str, builder: str) -> Entry:
-    packages = (name, "jax")
-    return Entry(name, "JAX", f"benchmarks.contenders.{builder}", packages, f"{_JAX}{name}")
+def _jax(name: str, package: str, builder: str) -> Entry:
+    builder, packages = f"benchmarks.contenders.{builder}", (package, "jax")
+    return Entry(name, "JAX", builder, packages, f"{_JAX}{package}")
 
 
 _LISTED = (
@@ -73,16 +74,18 @@ _LISTED = (
     _torch(
         "spikingjelly",
         "with_spikingjelly:Jelly",
-        "pip install tqdm loguru scipy matplotlib && pip install --no-deps spikingjelly",
+        _JELLY,
     ),
     _torch(
         "spikingjelly CuBa",
         "with_spikingjelly:Cuba",
-        "pip install tqdm loguru scipy matplotlib && pip install --no-deps spikingjelly",
+        _JELLY,
     ),
+    _torch("spikingjelly triangle", "with_spikingjelly:Triangle", _JELLY),
     _torch("tracetorch", "with_tracetorch:TraceTorch", "pip install --no-deps tracetorch"),
-    _jax("spyx", "with_spyx:Spyx"),
-    _jax("slax", "with_slax:Slax"),
+    _jax("spyx", "spyx", "with_spyx:Spyx"),
+    _jax("spyx triangle", "spyx", "with_spyx:Triangle"),
+    _jax("slax", "slax", "with_slax:Slax"),
 )
 CONTENDERS = {entry.name: entry for entry in _LISTED}
 

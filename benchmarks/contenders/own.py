@@ -11,7 +11,7 @@ from torch import Tensor
 
 from benchmarks.contenders.in_torch import connected, mean
 from benchmarks.verify import errors
-from benchmarks.workloads import DT, RATE, TAU_MEM, TAU_SYN, Array, Data, Model, Workload
+from benchmarks.workloads import DT, RATE, TAU_MEM, TAU_SYN, TRIANGLE, Array, Data, Model, Workload
 from surgrad.data.base import Samples
 from surgrad.events import SpikeTrain
 from surgrad.kernels import reference
@@ -88,7 +88,7 @@ class Engine:
 class Triangle(Engine):
     """With a surrogate derivative that is zero away from the threshold."""
 
-    surrogate = Surrogate(triangle(1.0))
+    surrogate = Surrogate(triangle(TRIANGLE))
 
 
 class Plain(Engine):

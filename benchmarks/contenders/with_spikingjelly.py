@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import torch
-from spikingjelly.activation_based import functional, neuron
+from spikingjelly.activation_based import functional, neuron, surrogate
 from torch import Tensor, nn
 
 from benchmarks.contenders.in_torch import TorchContender
-from benchmarks.workloads import ALPHA, BETA, Model
+from benchmarks.workloads import ALPHA, BETA, TRIANGLE, Model
 
 
 class Cuba(TorchContender):
@@ -44,8 +44,24 @@ class Jelly(Cuba):
     def single(self) -> nn.Module:
         """The neurons."""
         return neuron.LIFNode(
-            tau=1 / (1 - BETA), decay_input=False, v_reset=None, detach_reset=True
+            tau=1 / (1 - BETA),
+            decay_input=False,
+            v_reset=None,
+            detach_reset=True,
+            surrogate_function=self.surrogate(),
         )
+
+    def surrogate(self) -> nn.Module:
+        """The surrogate derivative, that of the library by default."""
+        return surrogate.Sigmoid()
+
+
+class Triangle(Jelly):
+    """With a surrogate derivative that is zero away from the threshold."""
+
+    def surrogate(self) -> nn.Module:
+        """See `Jelly`."""
+        return surrogate.PiecewiseQuadratic(TRIANGLE)
 
 
 class Stepped(nn.Module):

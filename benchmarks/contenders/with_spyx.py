@@ -7,14 +7,21 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from spyx import axn
 from spyx import nn as spyx
 
 from benchmarks.contenders.in_jax import JaxContender
-from benchmarks.workloads import ALPHA, BETA, KERNEL, POOL, Array
+from benchmarks.workloads import ALPHA, BETA, KERNEL, POOL, TRIANGLE, Array
 
 
 class Spyx(JaxContender):
-    """`CuBaLIF`, `RCuBaLIF` and `LI`; behind convolutions `LIF`, for `CuBaLIF` takes one axis."""
+    """`CuBaLIF`, `RCuBaLIF` and `LI`; behind convolutions `LIF`, for `CuBaLIF` takes one axis.
+
+    Attributes:
+        activation: the surrogate derivative, spyx's own by default.
+    """
+
+    activation: axn.Activation | None = None
 
     def build(self, weights: list[Array]) -> nnx.State:
         """See `JaxContender`."""
@@ -29,7 +36,7 @@ class Spyx(JaxContender):
             if place == len(weights) - 1:
                 self.layers.append(spyx.LI((len(weight),), BETA, rngs=rngs))
             elif recurrent is not None:
-                neurons = spyx.RCuBaLIF((len(weight),), ALPHA, BETA, rngs=rngs)
+                neurons = spyx.RCuBaLIF((len(weight),), ALPHA, BETA, **self._options(rngs))
                 neurons.recurrent_w[...] = jnp.asarray(recurrent.T)
                 self.layers.append(neurons)
             else:
@@ -50,8 +57,11 @@ class Spyx(JaxContender):
 
     def _neurons(self, shape: tuple[int, ...], rngs: nnx.Rngs) -> nnx.Module:
         if len(shape) > 1:
-            return spyx.LIF(shape, BETA, rngs=rngs)
-        return spyx.CuBaLIF(shape, ALPHA, BETA, rngs=rngs)
+            return spyx.LIF(shape, BETA, **self._options(rngs))
+        return spyx.CuBaLIF(shape, ALPHA, BETA, **self._options(rngs))
+
+    def _options(self, rngs: nnx.Rngs) -> dict:
+        return {"activation": self.activation, "rngs": rngs}
 
     def _connection(self, place: int, weight: Array, rngs: nnx.Rngs) -> list:
         pool = partial(nnx.max_pool, window_shape=(POOL, POOL), strides=(POOL, POOL))
@@ -66,6 +76,12 @@ class Spyx(JaxContender):
         layer = nnx.Conv(*channels, (KERNEL, KERNEL), **options)
         layer.kernel[...] = jnp.asarray(weight.transpose(2, 3, 1, 0))
         return [*before, layer]
+
+
+class Triangle(Spyx):
+    """With a surrogate derivative that is zero away from the threshold."""
+
+    activation = axn.triangular(TRIANGLE)
 
 
 def _channels_last(shape: tuple[int, ...]) -> tuple[int, ...]:

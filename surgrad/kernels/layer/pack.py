@@ -71,7 +71,7 @@ def coefficients(tableau: Tableau, size: int) -> Tensor:
     """
     found = entries(tableau)
     shared = all(not isinstance(e, Tensor) or e.numel() == 1 for e in found)
-    if shared and size % WIDTH == 0:
+    if shared and (size % WIDTH == 0 or _out_of_reach(tableau.theta)):
         return _numbers(found)[:, None].expand(-1, WIDTH).contiguous()
     rows = [_row(entry, size) for entry in found]
     packed = last_axis(torch.stack(rows))
@@ -82,6 +82,12 @@ def coefficients(tableau: Tableau, size: int) -> Tensor:
         ceiling[-1, size:] = 1.0
         packed = packed + ceiling
     return packed
+
+
+def _out_of_reach(theta: Entry) -> bool:
+    """Whether neurons that are not there, whose potential is zero, stay silent by themselves."""
+    # a compiler does not know the number
+    return not torch.compiler.is_compiling() and float(theta) >= 0
 
 
 def _numbers(found: list[Entry]) -> Tensor:
