@@ -81,7 +81,7 @@ class Spyx(JaxContender):
 class Triangle(Spyx):
     """With a surrogate derivative that is zero away from the threshold."""
 
-    activation = axn.triangular(TRIANGLE)
+    activation = staticmethod(axn.triangular(TRIANGLE))
 
 
 def _channels_last(shape: tuple[int, ...]) -> tuple[int, ...]:
