@@ -86,7 +86,9 @@ def epochs(
 ) -> int:
     """Time a whole training process on random spikes of the size of SHD.
 
-    First, trainings with and without the kernels are compared for 30 steps.
+    First, trainings with and without the kernels are compared for 30 steps. The results are
+    written after each contender; what the file holds of the same training of the same commit is
+    not run again.
 
     Args:
         epochs: each epoch is printed as well, so that a shorter run can be scaled.
@@ -97,14 +99,21 @@ def epochs(
     """
     from benchmarks.epochs import agreement, train
 
-    console = Console(highlight=False)
+    console, screen = Console(highlight=False), Console(stderr=True, highlight=False)
+    entries = [_known("contender", name, CONTENDERS) for name in _split(contenders)]
     off = agreement()
     console.print(f"losses with and without the kernels differ by at most {max(off):.1e}, relative")
-    entries = [_known("contender", name, CONTENDERS) for name in _split(contenders)]
-    run = train(entries, epochs, driver.Plan(_pythons(python or [], entries), threads))
-    table.show(console, run)
-    if json is not None:
-        results.save(json, [run])
+    known = results.load(json) if json is not None and json.exists() else []
+    with screen.status("") as status:
+        say = status.update if screen.is_terminal else screen.print
+        plan = driver.Plan(_pythons(python or [], entries), threads, say=say)
+        runs = []
+        for run in train(entries, epochs, plan, known):
+            runs = [run]
+            if json is not None:
+                results.save(json, runs)
+    for run in runs:
+        table.show(console, run)
     return 0
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import resource
 import subprocess
+import tempfile
 import time
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import IO, Any, cast
 
 from benchmarks.child import ROOT, environment
 from benchmarks.contenders import CONTENDERS, Entry
@@ -19,32 +20,62 @@ from benchmarks.workloads import BATCH, SHD, Workload
 STEPS = 30
 
 
-def train(entries: Iterable[Entry], epochs: int, plan: Plan) -> Run:
+def train(
+    entries: Iterable[Entry], epochs: int, plan: Plan, known: Iterable[Run] = ()
+) -> Iterator[Run]:
     """Time a training of each contender from the start of its process to the end.
 
     `wall` of a row holds that, in seconds, and behind it the seconds of each epoch.
+
+    Args:
+        entries: the contenders.
+        epochs: of each.
+        plan: how to run them.
+        known: what was measured before; a contender that is in there, at this commit, is not run
+            again.
+
+    Yields:
+        the run as it grows, after each contender.
     """
-    rows = []
-    for entry in entries:
-        row = Row(entry.name, entry.family)
-        rows.append(row)
-        plan.say(f"{epochs} epochs: {entry.name}")
-        _trained(row, entry, epochs, plan)
     title = f"{epochs} epochs of {SHD.title} on {SHD.batch} samples, batch {BATCH}"
-    return Run("SHD", title, "epochs", plan.threads, rows)
+    run = Run("SHD", title, "epochs", plan.threads, [])
+    for old in known:
+        if (old.title, old.threads, old.commit) == (title, plan.threads, run.commit):
+            run.rows += [row for row in old.rows if row.ranked]
+    for entry in entries:
+        if run.row(entry.name) is None:
+            row = Row(entry.name, entry.family)
+            _trained(row, entry, epochs, plan)
+            run.rows.append(row)
+        yield run
 
 
 def _trained(row: Row, entry: Entry, epochs: int, plan: Plan) -> None:
     command = [plan.pythons[entry.name], "-m", "benchmarks.training", entry.builder, str(epochs)]
+    plan.say(f"{entry.name} starts")
     start, before = time.perf_counter(), _spent()
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment(plan.threads), capture_output=True, text=True
-    )
-    whole = time.perf_counter() - start
-    if done.returncode:
-        row.status, row.why = "failed", (done.stderr.strip().splitlines() or ["?"])[-1][:200]
+    lines: list[dict[str, Any]] = []
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment(plan.threads),
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
+        )
+        for text in cast(IO[str], process.stdout):
+            if text.startswith("{"):
+                lines.append(json.loads(text))
+                plan.say("{}: epoch {} of {}, loss {loss:.3f}, {seconds:.1f} s".format(
+                    entry.name, len(lines), epochs, **lines[-1]))  # fmt: skip
+        failed = process.wait() != 0
+        whole = time.perf_counter() - start
+        said.seek(0)
+        last = (said.read().strip().splitlines() or ["?"])[-1][:200]
+    if failed or not lines:
+        row.status, row.why = "failed", last
         return
-    lines: list[dict[str, Any]] = [json.loads(x) for x in done.stdout.splitlines() if x[:1] == "{"]
     row.wall = [whole, *(line["seconds"] for line in lines)]
     row.cpu = [_spent() - before]
     row.why = f"loss {lines[0]['loss']:.3f} → {lines[-1]['loss']:.3f}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import driver
+from benchmarks import driver, epochs
 from benchmarks.child import Child, RefusedError
 from benchmarks.contenders import CONTENDERS, Entry
 from benchmarks.results import Run
@@ -76,3 +76,20 @@ def test_patience_ends() -> None:
     plan = driver.Plan({entry.name: sys.executable}, patience=0.05)
     (row,) = driver.time(TINY, [entry], plan).rows
     assert row.status == "failed" and "no answer to build" in row.why
+
+
+@pytest.mark.slow
+def test_a_training_goes_on_behind_the_last_contender(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    entries = [CONTENDERS["surgrad"], CONTENDERS["surgrad triangle"]]
+    plan = driver.Plan({entry.name: sys.executable for entry in entries}, say=said.append)
+    (first,) = epochs.train(entries[:1], 1, plan)
+    assert first.rows[0].status == "ok" and len(first.rows[0].wall) == 2
+    assert any("surgrad: epoch 1 of 1, loss " in line for line in said)
+    monkeypatch.setattr(epochs, "_trained", lambda row, *_: row.wall.append(1.0))
+    *_, last = epochs.train(entries, 1, plan, [first])
+    assert [row.wall for row in last.rows] == [first.rows[0].wall, [1.0]]
+    # another commit is another result
+    first.commit = "another"
+    *_, last = epochs.train(entries, 1, plan, [first])
+    assert [row.wall for row in last.rows] == [[1.0], [1.0]]

@@ -86,8 +86,10 @@ def coefficients(tableau: Tableau, size: int) -> Tensor:
 
 def _out_of_reach(theta: Entry) -> bool:
     """Whether neurons that are not there, whose potential is zero, stay silent by themselves."""
-    # a compiler does not know the number
-    return not torch.compiler.is_compiling() and float(theta) >= 0
+    if torch.compiler.is_compiling():
+        # a compiler does not know the number
+        return False
+    return float(torch.as_tensor(theta).detach()) >= 0
 
 
 def _numbers(found: list[Entry]) -> Tensor:
