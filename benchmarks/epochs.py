@@ -56,29 +56,32 @@ def _trained(row: Row, entry: Entry, epochs: int, plan: Plan) -> None:
     start, before = time.perf_counter(), _spent()
     lines: list[dict[str, Any]] = []
     with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen(
+        with subprocess.Popen(
             command,
             cwd=ROOT,
             env=environment(plan.threads),
             stdout=subprocess.PIPE,
             stderr=said,
             text=True,
-        )
-        for text in cast(IO[str], process.stdout):
-            if text.startswith("{"):
-                lines.append(json.loads(text))
-                plan.say("{}: epoch {} of {}, loss {loss:.3f}, {seconds:.1f} s".format(
-                    entry.name, len(lines), epochs, **lines[-1]))  # fmt: skip
-        failed = process.wait() != 0
+        ) as process:
+            for text in cast(IO[str], process.stdout):
+                if text.startswith("{"):
+                    lines.append(json.loads(text))
+                    plan.say(_progress(entry.name, lines[-1], epochs))
         whole = time.perf_counter() - start
         said.seek(0)
         last = (said.read().strip().splitlines() or ["?"])[-1][:200]
-    if failed or not lines:
+    if process.returncode or not lines:
         row.status, row.why = "failed", last
         return
     row.wall = [whole, *(line["seconds"] for line in lines)]
     row.cpu = [_spent() - before]
     row.why = f"loss {lines[0]['loss']:.3f} → {lines[-1]['loss']:.3f}"
+
+
+def _progress(name: str, line: dict[str, Any], epochs: int) -> str:
+    told = f"{name}: epoch {line['epoch']} of {epochs}"
+    return f"{told}, loss {line['loss']:.3f}, {line['seconds']:.1f} s"
 
 
 def _spent() -> float:
