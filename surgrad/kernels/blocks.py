@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -31,12 +32,22 @@ def bounds(tasks: int) -> list[tuple[int, int]]:
 def run(blocks: list[tuple[int, int]], work: Callable[[int, int, int], None]) -> None:
     """Call `work(block, first, last)` for all blocks, on as many threads as torch uses."""
     threads = min(torch.get_num_threads(), len(blocks))
-    if threads == 1:
-        for index, (first, last) in enumerate(blocks):
-            work(index, first, last)
-        return
-    if threads not in _pools:
-        _pools[threads] = ThreadPoolExecutor(threads, thread_name_prefix="surgrad")
-    waiting = [_pools[threads].submit(work, i, *block) for i, block in enumerate(blocks)]
-    for future in waiting:
-        future.result()
+    pending = deque(enumerate(blocks))
+
+    def take() -> None:
+        while pending:
+            try:
+                index, block = pending.popleft()
+            except IndexError:
+                return
+            work(index, *block)
+
+    if threads > 1 and threads not in _pools:
+        _pools[threads] = ThreadPoolExecutor(threads - 1, thread_name_prefix="surgrad")
+    # the caller works too: one that slept would leave its processor to those it has woken
+    waiting = [_pools[threads].submit(take) for _ in range(threads - 1)]
+    try:
+        take()
+    finally:
+        for future in waiting:
+            future.result()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gc
+import threading
 from typing import Any
 
 import pytest
 import torch
 
-from surgrad.kernels import buffers, engine
+from surgrad.kernels import blocks, buffers, engine
 from surgrad.kernels.layer.op import layer
 from surgrad.kernels.layer.pack import coefficients
 from surgrad.neurons import CuBaLIF
@@ -94,3 +95,25 @@ def test_the_path_can_be_told():
     weight = torch.zeros(3, 3)
     assert engine.obstacle(None, weight) is None
     assert "float32" in str(engine.obstacle(None, weight.double()))
+
+
+def test_blocks_are_done_once_each_by_as_many_threads_as_there_may_be():
+    done: list[int] = []
+    meeting = threading.Barrier(2, timeout=20)
+
+    def work(index: int, first: int, last: int) -> None:
+        if index < 2:
+            # nobody passes here alone
+            meeting.wait()
+        done.extend(range(first, last))
+        if index == 3:
+            raise ValueError("a block that fails")
+
+    torch.set_num_threads(2)
+    try:
+        blocks.run([(0, 3), (3, 5), (5, 6)], work)
+        assert sorted(done) == list(range(6))
+        with pytest.raises(ValueError, match="a block that fails"):
+            blocks.run([(0, 1), (1, 2), (2, 3), (3, 4)], work)
+    finally:
+        torch.set_num_threads(1)
