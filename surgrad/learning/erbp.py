@@ -78,6 +78,10 @@ class ERBP(ForwardRule):
         """See `ForwardRule.chunk_signal`."""
         if any(cell.recurrent is not None or cell.refractory for cell in on.cells):
             return None
+        constants = (c for cell in on.cells for c in cell.stage.neuron.constants.values())
+        if any(constant.learn for constant in constants):
+            # the traces say why this rule has none for them
+            return None
         return _ErrorNeurons(self, on).over
 
 

@@ -181,7 +181,8 @@ class StepLoss(Loss):
         weights = self.weights(wanted, lengths).to(output.dtype)
         if torch.is_grad_enabled() and output.requires_grad:
             return (weights * self.terms(output.flatten(2), wanted)).sum()
-        return torch.stack([part for part, _ in self._parts(output, wanted, weights)]).sum()
+        with torch.no_grad():
+            return torch.stack([part for part, _ in self._parts(output, wanted, weights)]).sum()
 
     def step_error(
         self, output: Tensor, targets: Tensor | SpikeTrain, lengths: Tensor | None = None
