@@ -13,8 +13,8 @@ from surgrad.errors import ArgumentError, RuleError
 from surgrad.learning.base import Need
 from surgrad.learning.cells import Cell
 from surgrad.learning.chunks import Ahead, ChunkSignal, back, carries_back, shifted, slope
-from surgrad.learning.feedback import Broadcast, Follower, matrix
-from surgrad.learning.forward import Deltas, ForwardRule, Layers, Setting, Signal, delays
+from surgrad.learning.feedback import Broadcast, Follower, matrix, through_layers
+from surgrad.learning.forward import ForwardRule, Setting, Signal, delays
 from surgrad.objectives import Objective
 from surgrad.objectives.checks import one_of
 from surgrad.tableau import Tableau
@@ -199,20 +199,5 @@ class OTTT(ForwardRule):
 
     def signal(self, on: Setting) -> Signal:
         """See `ForwardRule.signal`."""
-        cells = on.cells
-        gains = [cell.response()[1] for cell in cells]
-
-        def spatial(n: int, error: Tensor, filtered: Tensor, at: Layers) -> Deltas:
-            deltas: Deltas = [None] * len(cells)
-            reached = error
-            for i in reversed(range(len(cells))):
-                here = at[i]
-                if here is None:
-                    break
-                if here.next is not None:
-                    reached = cells[i + 1].back(reached * gains[i + 1], here.next)
-                reached = reached * here.traces.slope
-                deltas[i] = reached
-            return deltas
-
-        return spatial
+        gains = [cell.response()[1] for cell in on.cells]
+        return through_layers(on.cells, lambda i, n: gains[i], lambda cell, slope: slope)

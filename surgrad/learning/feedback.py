@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import reduce
 
@@ -11,7 +12,7 @@ from torch import Tensor
 from surgrad.errors import RuleError
 from surgrad.learning.cells import Cell
 from surgrad.learning.chunks import Ahead, back, matrix_of, shifted
-from surgrad.learning.forward import Deltas, Here, Layers
+from surgrad.learning.forward import Deltas, Here, Layers, Signal
 
 
 def fixed(
@@ -41,6 +42,37 @@ def fixed(
     else:
         drawn = torch.randn(shape, generator=generator, dtype=torch.float64)
     return (drawn * scale).to(like)
+
+
+def through_layers(
+    cells: list[Cell],
+    gain: Callable[[int, int], Tensor | float],
+    factor: Callable[[Cell, Tensor], Tensor],
+) -> Signal:
+    r"""The error of a step, taken back from layer to layer within that step.
+
+    .. math:: \delta_i[n] = f_i\big(h(v_i[n])\big)\, W_{i+1}^\top\, g_{i+1}[n]\, \delta_{i+1}[n]
+
+    Args:
+        cells: the layers.
+        gain: `g` of a layer's index and a step, what its current is worth to its potential.
+        factor: `f` of a layer and the slopes of its neurons, `(batch, *features)`.
+    """
+
+    def spatial(n: int, error: Tensor, filtered: Tensor, at: Layers) -> Deltas:
+        deltas: Deltas = [None] * len(cells)
+        reached = error
+        for i in reversed(range(len(cells))):
+            here = at[i]
+            if here is None:
+                break
+            if here.next is not None:
+                reached = cells[i + 1].back(reached * gain(i + 1, n), here.next)
+            reached = reached * factor(cells[i], here.traces.slope)
+            deltas[i] = reached
+        return deltas
+
+    return spatial
 
 
 @dataclass

@@ -10,7 +10,8 @@ from torch import Tensor
 from surgrad.errors import RuleError
 from surgrad.learning.base import Batch, Need
 from surgrad.learning.cells import Cell, Fire, spike_of
-from surgrad.learning.forward import Deltas, ForwardRule, Layers, Setting, Signal
+from surgrad.learning.feedback import through_layers
+from surgrad.learning.forward import ForwardRule, Setting, Signal
 from surgrad.network import Sequential, Stage
 from surgrad.neurons import NonlinearNeuron, SpikingNeuron
 from surgrad.tableau import Tableau
@@ -97,21 +98,10 @@ class LowPass(ForwardRule):
         kernels = [cell.tableau.kernel(steps).reshape(steps, -1) for cell in cells]
         heard = [kernel.mean(1).cumsum(0).tolist() for kernel in kernels]
 
-        def spatial(n: int, error: Tensor, filtered: Tensor, at: Layers) -> Deltas:
-            deltas: Deltas = [None] * len(cells)
-            reached = error
-            for i in reversed(range(len(cells))):
-                here = at[i]
-                if here is None:
-                    break
-                if here.next is not None:
-                    reached = cells[i + 1].back(reached, here.next)
-                    reached = reached * (1.0 if self.normalise else heard[i + 1][n])
-                reached = reached * self._factor(cells[i], here.traces.slope)
-                deltas[i] = reached
-            return deltas
+        def gain(i: int, n: int) -> float:
+            return 1.0 if self.normalise else heard[i][n]
 
-        return spatial
+        return through_layers(cells, gain, self._factor)
 
     def _factor(self, cell: Cell, slope: Tensor) -> Tensor:
         if not self.normalise or not cell.spiking:

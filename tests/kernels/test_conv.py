@@ -8,18 +8,16 @@ import pytest
 import torch
 from torch import nn
 
-from surgrad import kernels
 from surgrad.connections import convolution
 from surgrad.events import SpikeTrain
 from surgrad.kernels import buffers, choice, engine
 from surgrad.kernels.conv import op
 from surgrad.kernels.conv.geometry import MAXIMUM, MEAN, Geometry
-from surgrad.learning import BPTT
 from surgrad.network import Record, Sequential
 from surgrad.neurons import LI, CuBaLIF
-from surgrad.objectives import losses
 from surgrad.spikes import Surrogate
 from surgrad.surrogates import fast_sigmoid
+from tests.kernels.nets import compare
 
 # channels, tall, wide, last, pooling, window, filters, rows, columns, stride, padding, dilation
 GEOMETRIES = [
@@ -203,26 +201,6 @@ def batch(steps: int = 20, samples: int = 3, seed: int = 0, lengths: Any = None)
     draw = torch.Generator().manual_seed(seed)
     counts = torch.poisson(torch.full((steps, samples, 2, 12, 13), 0.06), generator=draw)
     return SpikeTrain.from_dense(counts, lengths), torch.arange(samples) % 4
-
-
-def gradients(net: Sequential, data: Any):
-    net.zero_grad()
-    result = BPTT().gradients(net, data, losses.max_over_time)
-    return result, [p.grad.clone() for p in net.parameters() if p.grad is not None]
-
-
-def compare(net: Sequential, data: Any) -> None:
-    wide = data[0] if isinstance(data[0], SpikeTrain) else data[0].double()
-    with kernels.reference():
-        expected, truth = gradients(net.double(), (wide, data[1]))
-    found, mine = gradients(net.float(), data)
-    torch.testing.assert_close(found.output.double(), expected.output, rtol=1e-3, atol=1e-3)
-    for a, b in zip(found.counts, expected.counts, strict=True):
-        assert b.sum() > 0
-        assert torch.equal(a.double(), b)
-    for a, b in zip(mine, truth, strict=True):
-        assert b.abs().max() > 0
-        assert (a.double() - b).abs().max() < 1e-3 * b.abs().max()
 
 
 @pytest.fixture

@@ -12,12 +12,11 @@ from torch import nn
 from surgrad import kernels
 from surgrad.events import SpikeTrain
 from surgrad.kernels import engine
-from surgrad.learning import BPTT
 from surgrad.network import Record, Sequential
 from surgrad.neurons import LI, CuBaLIF
-from surgrad.objectives import losses
 from surgrad.spikes import Surrogate
 from surgrad.surrogates import TABLE
+from tests.kernels.nets import compare, gradients
 
 ROWS = ("fast_sigmoid", "triangle", "boxcar", "spike_train")
 
@@ -38,27 +37,6 @@ def batch(steps=40, samples=6, units=30, lengths=None, seed=0):
     counts = torch.poisson(torch.full((steps, samples, units), 0.15), generator=generator)
     assert counts.max() > 1
     return SpikeTrain.from_dense(counts, lengths), torch.arange(samples) % 5
-
-
-def gradients(net, data, loss=losses.max_over_time):
-    net.zero_grad()
-    result = BPTT().gradients(net, data, loss)
-    return result, [p.grad.clone() for p in net.parameters() if p.grad is not None]
-
-
-def compare(net, data, tolerance=1e-3):
-    inputs, targets = data
-    wide = inputs if isinstance(inputs, SpikeTrain) else inputs.double()
-    with kernels.reference():
-        expected, truth = gradients(net.double(), (wide, targets))
-    found, mine = gradients(net.float(), data)
-    torch.testing.assert_close(found.output.double(), expected.output, rtol=1e-3, atol=1e-3)
-    for a, b in zip(found.counts, expected.counts, strict=True):
-        assert b.sum() > 0
-        assert torch.equal(a.double(), b)
-    for a, b in zip(mine, truth, strict=True):
-        assert b.abs().max() > 0
-        assert (a.double() - b).abs().max() < tolerance * b.abs().max()
 
 
 @pytest.fixture
