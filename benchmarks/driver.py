@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from typing import NamedTuple
 
+from benchmarks import room
 from benchmarks.child import Child, RefusedError, build
 from benchmarks.contenders import Entry
 from benchmarks.results import Row, Run
@@ -52,6 +53,7 @@ def time(work: Workload, entries: Iterable[Entry], plan: Plan) -> Run:
             plan.say(f"{work.name}: {entry.name} is built and verified")
             child = stack.enter_context(plan.child(entry))
             try:
+                room.check([waiting for waiting, _ in timed])
                 data.add(_verified(child, entry, work, row))
                 if row.status in ("ok", "SILENT"):
                     _warm(child)
