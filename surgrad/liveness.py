@@ -7,10 +7,10 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from surgrad.connections import mean_square_trace
+from surgrad.connections import each_step, mean_square_trace
 from surgrad.errors import ArgumentError
 from surgrad.events import SpikeTrain
-from surgrad.network import Record, Sequential, each_step, set_weights
+from surgrad.network import Network, Record, Sequential, set_weights
 from surgrad.neurons import SpikingNeuron
 
 # a layer below the one or above the other carries hardly any information
@@ -95,7 +95,7 @@ def _before_weights(connection: torch.nn.Sequential, values: Tensor) -> Tensor:
 
 
 def diagnose(
-    net: Sequential, inputs: SpikeTrain | Tensor, *, lengths: Tensor | None = None
+    net: Network, inputs: SpikeTrain | Tensor, *, lengths: Tensor | None = None
 ) -> list[LayerHealth]:
     """Run a batch and say of each spiking layer whether it is alive.
 
@@ -121,9 +121,9 @@ def diagnose(
     else:
         total = float(inputs.shape[0] * inputs.shape[1] if lengths is None else lengths.sum())
     return [
-        _judge(stage.name, layer["counts"].sum(0) / max(total, 1.0), net.dt)
-        for stage, layer in zip(net.stages, record.layers, strict=True)
-        if stage.neuron.spiking
+        _judge(name, layer["counts"].sum(0) / max(total, 1.0), net.dt)
+        for name, neuron, layer in zip(net.names, net.neurons, record.layers, strict=True)
+        if neuron.spiking
     ]
 
 

@@ -35,6 +35,12 @@ def mean_square_trace(tableau: Tableau, inputs: Tensor | float) -> float:
 
     Returns:
         the mean square for a unit weight.
+
+    Example:
+        >>> from surgrad.neurons import LIF
+        >>> tableau = LIF(tau_mem=20e-3, dt=1e-3).tableau()
+        >>> round(mean_square_trace(tableau, 0.02), 3)  # 0.02 / (1 - β²) + (0.02 / (1 - β))²
+        0.378
     """
     if not isinstance(inputs, Tensor):
         steps = tableau.memory(longest=LONGEST)

@@ -7,7 +7,12 @@ from torch import Tensor, nn
 
 
 def each_step(module: nn.Module, values: Tensor) -> Tensor:
-    """Apply a module without time to every step of `(time, batch, *features)`."""
+    """Apply a module without time to every step of `(time, batch, *features)`.
+
+    Example:
+        >>> each_step(nn.Linear(3, 2), torch.zeros(10, 4, 3)).shape
+        torch.Size([10, 4, 2])
+    """
     if isinstance(module, nn.Sequential) and len(module) == 0:
         return values
     if _constant(values) and not any(m.training for m in module.modules() if not [*m.children()]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Literal, cast
@@ -10,15 +10,14 @@ from typing import Literal, cast
 import torch
 from torch import Tensor, nn
 
-from surgrad.connections import OtherWayBack, weighted
+from surgrad.connections import OtherWayBack, each_step, weighted
 from surgrad.errors import RuleError
-from surgrad.events import SpikeTrain
 from surgrad.kernels import engine
 from surgrad.kernels.scan import NeuronState
-from surgrad.learning.base import EVERYTHING, Need, Result, Rule
+from surgrad.learning.base import EVERYTHING, Need, Result, Rule, stepped
 from surgrad.learning.bptt import BPTT
 from surgrad.learning.feedback import fixed, matrix
-from surgrad.network import Record, Sequential, State, Values, by_events, each_step
+from surgrad.network import Network, Sequential, State, Values, by_events
 from surgrad.neurons import Neuron
 from surgrad.objectives import Loss, Objective
 from surgrad.objectives.checks import one_of
@@ -39,6 +38,10 @@ class FeedbackAlignment(Rule):
             (`B = W`).
         seed: of the matrices, which depend on it and on their shapes only.
 
+    Example:
+        >>> sorted(FeedbackAlignment("symmetric").needs - FeedbackAlignment("random").needs)
+        ['weight transport']
+
     References: Lillicrap et al. 2016; Neftci, Mostafa & Zenke 2019, section V-A; the
     sign-concordant matrix is that of their tutorial on local learning.
     """
@@ -57,9 +60,9 @@ class FeedbackAlignment(Rule):
         """See `Rule.needs`."""
         return EVERYTHING - {"weight transport"} if self.feedback == "random" else EVERYTHING
 
-    def gradients(self, net: Sequential, batch: tuple, loss: Loss | Objective) -> Result:
+    def gradients(self, net: Network, batch: tuple, loss: Loss | Objective) -> Result:
         """See `Rule.gradients`."""
-        return BPTT().gradients(self._aligned(net), batch, loss)
+        return BPTT().gradients(self._aligned(stepped(net, self)), batch, loss)
 
     def _aligned(self, net: Sequential) -> Sequential:
         """The network with other ways back, which shares all parameters."""
@@ -98,6 +101,15 @@ class DirectFeedbackAlignment(Rule):
         feedback: "random", or "symmetric": the transposed product of the weights in between.
         seed: of the matrices.
 
+    Example:
+        >>> from surgrad.neurons import LI, LIF
+        >>> from surgrad.objectives import losses
+        >>> net = Sequential(nn.Linear(3, 8), LIF(8), nn.Linear(8, 2), LI(2), dt=1e-3)
+        >>> batch = torch.ones(10, 4, 3), torch.zeros(4, dtype=torch.long)
+        >>> result = DirectFeedbackAlignment(seed=1).gradients(net, batch, losses.max_over_time)
+        >>> all(p.grad is not None for p in net.parameters())
+        True
+
     References: Nøkland 2016; Samadi, Lillicrap & Tweed 2017 for spiking networks; Neftci,
     Mostafa & Zenke 2019, section V-A.
     """
@@ -120,8 +132,9 @@ class DirectFeedbackAlignment(Rule):
             - (frozenset({"weight transport"}) if self.feedback == "random" else frozenset())
         )
 
-    def gradients(self, net: Sequential, batch: tuple, loss: Loss | Objective) -> Result:
+    def gradients(self, net: Network, batch: tuple, loss: Loss | Objective) -> Result:
         """See `Rule.gradients`."""
+        net = stepped(net, self)
         if weighted(net.tail) is not None:
             raise RuleError(
                 "modules behind the last neurons under DirectFeedbackAlignment",
@@ -144,34 +157,25 @@ class _Direct(Sequential):
         super().__init__(*net, input_rate=None, batch_first=net.batch_first)
         self.rule = rule
 
-    def run(
+    def _results(
         self,
-        inputs: SpikeTrain | Tensor,
-        state: State | None = None,
-        *,
-        lengths: Tensor | None = None,
-        record: Record | None = None,
-    ) -> tuple[Tensor, State]:
-        """See `Sequential.run`."""
-        if isinstance(inputs, SpikeTrain):
-            lengths = inputs.lengths if lengths is None else lengths
-        self._check(inputs, state)
-        stages, fields = self.stages, () if record is None else record.fields
+        values: Values,
+        state: State | None,
+        lengths: Tensor | None,
+        fields: Sequence[str],
+    ) -> Iterator[engine.Outcome]:
+        """As that of `Sequential`; no gradient comes back from the stage above."""
+        stages, below = self.stages, []
         before = [None] * len(stages) if state is None else state
-        values: Values = inputs
-        results: list[engine.Outcome] = []
         for stage, held, way in zip(stages[:-1], before[:-1], self._matrices(), strict=True):
             shown = engine.Shown(way is None or "s" in fields, "v" in fields, way)
-            results.append(self._stage(stage, values, held, lengths, shown))
-            scan, events = results[-1].scan, results[-1].events
+            result = self._stage(stage, values, held, lengths, shown)
+            below.append(result)
+            scan, events = result.scan, result.events
             values = scan.output.detach() if events is None else events._replace(carrier=None)
+            yield result
         shown = engine.Shown(potentials="v" in fields)
-        results.append(self._last(values, results, before[-1], lengths, shown))
-        if record is not None:
-            for result in results:
-                record.add(result)
-        output = each_step(self.tail, results[-1].scan.output)
-        return output, tuple(result.scan.state for result in results)
+        yield self._last(values, below, before[-1], lengths, shown)
 
     def _last(
         self,

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from surgrad.errors import RuleError, ShapeError
 from surgrad.events import SpikeTrain
-from surgrad.network import Record, Sequential
+from surgrad.network import Network, Record, Sequential
 from surgrad.objectives import Loss, Objective
 
 Need = Literal["future", "other layers", "weight transport"]
@@ -25,6 +25,11 @@ class Batch(NamedTuple):
         inputs: spikes or currents, `(time, batch, *features)`.
         targets: whatever the loss takes.
         lengths: the valid steps of each sample, `(batch,)`, or None where all are valid.
+
+    Example:
+        >>> batch = Batch(torch.zeros(10, 2, 3), torch.tensor([0, 1]), torch.tensor([10, 7]))
+        >>> batch.time, batch.valid
+        (10, tensor([10,  7]))
     """
 
     inputs: SpikeTrain | Tensor
@@ -32,7 +37,7 @@ class Batch(NamedTuple):
     lengths: Tensor | None = None
 
     @classmethod
-    def of(cls, batch: tuple, net: Sequential) -> Batch:
+    def of(cls, batch: tuple, net: Network) -> Batch:
         """From `(inputs, targets)` or `(inputs, targets, lengths)`, as `net` takes them."""
         if len(batch) not in (2, 3):
             raise ShapeError(
@@ -81,24 +86,22 @@ class Result:
 
 
 def evaluate(
-    net: Sequential, batch: Batch, objective: Objective, output: Tensor, counts: list[Tensor]
+    net: Network, batch: Batch, objective: Objective, output: Tensor, counts: list[Tensor]
 ) -> tuple[Tensor, Tensor]:
     """The loss and the penalty of a batch, both scalars.
 
     Args:
-        net: for the width of its time step.
+        net: for the width of its time step, and its weights if penalties may be on them.
         batch: targets and lengths.
         objective: what to compute.
         output: the network's output, `(time, batch, *features)`.
         counts: the spikes of each spiking layer, `(batch, *features)`.
     """
     loss = objective.data(output, batch.targets, batch.lengths)
-    # networks of spike times show their weights, on which they may have penalties
-    weights = getattr(net, "weights", None)
-    return loss, objective.penalty(counts, batch.valid, net.dt, weights)
+    return loss, objective.penalty(counts, batch.valid, net.dt, net.weights)
 
 
-def spiking_counts(net: Sequential, record: Record) -> list[Tensor]:
+def spiking_counts(net: Network, record: Record) -> list[Tensor]:
     """The recorded spike counts of the layers that spike."""
     pairs = zip(net.neurons, record.layers, strict=True)
     return [layer["counts"] for neuron, layer in pairs if neuron.spiking]
@@ -106,6 +109,8 @@ def spiking_counts(net: Sequential, record: Record) -> list[Tensor]:
 
 class Rule(ABC):
     """A way of assigning credit.
+
+    A subclass writes `gradients`; `surgrad.testing.check_rule` checks what it promises.
 
     Attributes:
         exact: of what it gives the exact gradient: of the network with the surrogate derivative
@@ -143,7 +148,7 @@ class Rule(ABC):
             )
 
     @abstractmethod
-    def gradients(self, net: Sequential, batch: tuple, loss: Loss | Objective) -> Result:
+    def gradients(self, net: Network, batch: tuple, loss: Loss | Objective) -> Result:
         """Add the gradient of a batch to `p.grad` of all the network's parameters.
 
         Args:
@@ -153,4 +158,23 @@ class Rule(ABC):
 
         Returns:
             the loss and what is needed to report on the batch.
+
+        Raises:
+            RuleError: if the rule's mathematics does not hold for the network or the loss.
         """
+
+
+def stepped(net: Network, rule: Rule) -> Sequential:
+    """The network, for rules that need its time steps.
+
+    Raises:
+        RuleError: if it has none.
+    """
+    if isinstance(net, Sequential):
+        return net
+    raise RuleError(
+        f"network under {type(rule).__name__}",
+        got=f"{type(net).__name__}, which has no time steps",
+        expected="a Sequential",
+        fix="use BPTT, which is exact for spike times",
+    )

@@ -10,7 +10,16 @@ import torch
 from torch import Tensor
 
 from surgrad.errors import ArgumentError, RuleError
-from surgrad.learning.base import EVERYTHING, Batch, Need, Result, Rule, evaluate, spiking_counts
+from surgrad.learning.base import (
+    EVERYTHING,
+    Batch,
+    Need,
+    Result,
+    Rule,
+    evaluate,
+    spiking_counts,
+    stepped,
+)
 from surgrad.learning.windows import (
     LONG,
     best_window,
@@ -19,7 +28,7 @@ from surgrad.learning.windows import (
     run_window,
     windows,
 )
-from surgrad.network import Record, Sequential, State
+from surgrad.network import Network, Record, Sequential, State
 from surgrad.objectives import Loss, Objective, as_objective
 
 
@@ -70,7 +79,7 @@ class BPTT(Rule):
         if self.checkpoint not in ("auto", "never"):
             _positive("checkpoint of BPTT", self.checkpoint, 'a number of steps, "auto" or "never"')
 
-    def _window(self, net: Sequential, time: int) -> int | None:
+    def _window(self, net: Network, time: int) -> int | None:
         """The steps of a window, or None where all steps are kept."""
         if self.checkpoint == "never" or (self.checkpoint == "auto" and time <= LONG):
             return None
@@ -86,7 +95,7 @@ class BPTT(Rule):
             )
         return int(self.checkpoint)
 
-    def gradients(self, net: Sequential, batch: tuple, loss: Loss | Objective) -> Result:
+    def gradients(self, net: Network, batch: tuple, loss: Loss | Objective) -> Result:
         """See `Rule.gradients`."""
         objective, full = as_objective(loss, net.dt), Batch.of(batch, net)
         window = self._window(net, full.time)
@@ -116,6 +125,19 @@ class TruncatedBPTT(Rule):
     Raises:
         ArgumentError: if `window` is not a positive number.
 
+    Example:
+        >>> from torch import nn
+        >>> from surgrad.neurons import LI
+        >>> from surgrad.objectives import losses
+        >>> net = Sequential(nn.Linear(3, 2), LI(2), dt=1e-3)
+        >>> batch = torch.ones(10, 4, 3), torch.zeros(4, dtype=torch.long)
+        >>> _ = TruncatedBPTT(window=10).gradients(net, batch, losses.max_over_time)
+        >>> found = net[0].weight.grad.clone()
+        >>> net.zero_grad()
+        >>> _ = BPTT().gradients(net, batch, losses.max_over_time)
+        >>> torch.allclose(found, net[0].weight.grad)  # the window holds the whole sequence
+        True
+
     References: Williams & Peng 1990. Differs from it in that windows do not overlap.
     """
 
@@ -132,8 +154,9 @@ class TruncatedBPTT(Rule):
     def __post_init__(self) -> None:
         _positive("window of TruncatedBPTT", self.window, "1 or more steps")
 
-    def gradients(self, net: Sequential, batch: tuple, loss: Loss | Objective) -> Result:
+    def gradients(self, net: Network, batch: tuple, loss: Loss | Objective) -> Result:
         """See `Rule.gradients`."""
+        net = stepped(net, self)
         objective, full = as_objective(loss, net.dt), Batch.of(batch, net)
         buffers = [buffer.clone() for buffer in net.buffers()]
         random = torch.get_rng_state()

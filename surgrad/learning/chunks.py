@@ -19,6 +19,7 @@ from typing import NamedTuple, Protocol, cast
 import torch
 from torch import Tensor, nn
 
+from surgrad.connections import each_step
 from surgrad.events import SpikeTrain
 from surgrad.kernels import engine
 from surgrad.kernels.scan import NeuronState
@@ -28,7 +29,7 @@ from surgrad.learning.errors import Errors
 from surgrad.learning.past import Past
 from surgrad.learning.traces import collapses
 from surgrad.learning.windows import window
-from surgrad.network import Sequential, by_events, each_step
+from surgrad.network import Sequential, by_events
 from surgrad.neurons import Neuron
 from surgrad.spikes import Surrogate
 from surgrad.tableau import Tableau

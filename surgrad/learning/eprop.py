@@ -156,6 +156,10 @@ class OTTT(ForwardRule):
     first effect of a spike counts: where it comes `d` steps later, the trace waits for the error.
     Memory does not grow with time.
 
+    Example:
+        >>> sorted(OTTT().needs)  # and nothing of the future
+        ['other layers', 'weight transport']
+
     References: Xiao et al. 2022, section 4 (their neurons are LIF with d = 0); Bohnstingl et al.
     2023 for the spatial part (OSTL without its residual).
     """

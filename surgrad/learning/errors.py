@@ -9,7 +9,7 @@ from torch import Tensor
 
 from surgrad.errors import RuleError
 from surgrad.learning.base import Batch
-from surgrad.network import Sequential
+from surgrad.network import Network
 from surgrad.objectives import Objective
 from surgrad.objectives.base import StepLoss
 
@@ -84,7 +84,7 @@ class OnlineErrors:
 
 
 def errors_of(
-    objective: Objective, batch: Batch, net: Sequential, output: Tensor, counts: list[Tensor]
+    objective: Objective, batch: Batch, net: Network, output: Tensor, counts: list[Tensor]
 ) -> Errors:
     """The errors of any differentiable objective, from the whole output."""
     error = objective.loss.step_error(output, batch.targets, batch.lengths)

@@ -13,13 +13,13 @@ from torch import Tensor
 
 from surgrad.errors import RuleError
 from surgrad.events import SpikeTrain
-from surgrad.learning.base import Batch, Result, Rule, evaluate
+from surgrad.learning.base import Batch, Result, Rule, evaluate, stepped
 from surgrad.learning.cells import Cell, CellState, Fire, cells_of
 from surgrad.learning.chunks import Chunks, ChunkSignal, hindrance
 from surgrad.learning.errors import Errors, ErrorSource, OnlineErrors, errors_of
 from surgrad.learning.filters import Filtered, backwards
 from surgrad.learning.traces import Eligibility, Traces, add_gradient
-from surgrad.network import Sequential, Stage
+from surgrad.network import Network, Sequential, Stage
 from surgrad.neurons import SpikingNeuron
 from surgrad.neurons.nonlinear import Steps
 from surgrad.objectives import Loss, Objective, as_objective
@@ -114,8 +114,9 @@ class ForwardRule(Rule):
         """The same for whole chunks of time; None where the rule has to go step by step."""
         return None
 
-    def path(self, net: Sequential, batch: tuple, loss: Loss | Objective) -> str:
+    def path(self, net: Network, batch: tuple, loss: Loss | Objective) -> str:
         """How a batch is run and why, in a sentence; the gradients are the same either way."""
+        net = stepped(net, self)
         objective, full = as_objective(loss, net.dt), Batch.of(batch, net)
         with torch.no_grad():
             cells = cells_of(net, self.name, lambda stage: self.fire(stage, net, full))
@@ -177,8 +178,9 @@ class ForwardRule(Rule):
             return errors
         return errors._replace(filtered=backwards(taken.to(output), errors.output))
 
-    def gradients(self, net: Sequential, batch: tuple, loss: Loss | Objective) -> Result:
+    def gradients(self, net: Network, batch: tuple, loss: Loss | Objective) -> Result:
         """See `Rule.gradients`."""
+        net = stepped(net, self)
         objective, full = as_objective(loss, net.dt), Batch.of(batch, net)
         with torch.no_grad():
             cells = cells_of(net, self.name, lambda stage: self.fire(stage, net, full))

@@ -45,6 +45,17 @@ class LowPass(ForwardRule):
             mean of one, and in each sample a layer's errors are larger by :math:`\sqrt{M / m}`,
             where `m` of its `M` neurons have fired: no layer's errors fade.
 
+    Example:
+        >>> from surgrad.neurons import LI, LIF
+        >>> from surgrad.objectives import losses
+        >>> layers = torch.nn.Linear(3, 8), LIF(8), torch.nn.Linear(8, 2), LI(2)
+        >>> net = Sequential(*layers, dt=1e-3)
+        >>> batch = torch.ones(40, 4, 3), torch.zeros(4, dtype=torch.long)
+        >>> result = LowPass().gradients(net, batch, losses.mean_over_time)
+        >>> silent = result.counts[0].sum(0) == 0
+        >>> bool((net[0].weight.grad[silent] == 0).all())  # no credit without a spike
+        True
+
     References: J. H. Lee, T. Delbruck & M. Pfeiffer, Frontiers in Neuroscience 10 (2016), section
     2 on the transfer function, its derivatives and error normalisation. Theirs are LIF neurons,
     for which :math:`\sum \varepsilon / \sum \eta = 1 / \vartheta`, thresholds are learned, layers

@@ -11,17 +11,17 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, jvp, vmap
 
-from surgrad.connections import weighted
+from surgrad.connections import each_step, weighted
 from surgrad.errors import ArgumentError
 from surgrad.kernels.scan import NeuronState, rest
-from surgrad.learning.base import Batch, Need, Result, Rule, evaluate
+from surgrad.learning.base import Batch, Need, Result, Rule, evaluate, stepped
 from surgrad.learning.cells import known, like_weights
 from surgrad.learning.eprop import EProp
 from surgrad.learning.errors import ErrorSource, OnlineErrors, errors_of
 from surgrad.learning.forward import frames, inside
 from surgrad.learning.reach import reach
 from surgrad.learning.traces import add_gradient
-from surgrad.network import Sequential, Stage, each_step
+from surgrad.network import Network, Sequential, Stage
 from surgrad.neurons import Neuron, SpikingNeuron
 from surgrad.objectives import Loss, Objective, as_objective
 
@@ -85,8 +85,9 @@ class RTRL(Rule):
         """Which neurons' sensitivity to which of the stage's parameters is kept; None for all."""
         return None
 
-    def gradients(self, net: Sequential, batch: tuple, loss: Loss | Objective) -> Result:
+    def gradients(self, net: Network, batch: tuple, loss: Loss | Objective) -> Result:
         """See `Rule.gradients`."""
+        net = stepped(net, self)
         if self.collapse and collapses(net):
             return EProp().gradients(net, batch, loss)
         objective, full = as_objective(loss, net.dt), Batch.of(batch, net)
@@ -127,6 +128,13 @@ class SnAp(RTRL):
         chunk: as in `RTRL`.
         collapse: as in `RTRL`.
         order: the steps, 1 or more.
+
+    Example:
+        >>> from surgrad.neurons import LIF
+        >>> net = Sequential(nn.Linear(1, 3, bias=False), LIF(3, recurrent=True), dt=1e-3)
+        >>> net[1].recurrent.weight.data = torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 1, 0]])
+        >>> SnAp(order=2).mask(net.stages[0])[0]  # of the weight onto the first of a chain
+        tensor([ True,  True, False])
 
     References: Menick et al. 2021, sections 3.1 and 3.2.
     """

@@ -12,14 +12,14 @@ from torch import Tensor
 
 from surgrad.errors import ArgumentError, RuleError
 from surgrad.events import SpikeTrain
-from surgrad.learning.base import EVERYTHING, Batch, Need, Result, Rule
+from surgrad.learning.base import EVERYTHING, Batch, Need, Result, Rule, stepped
 from surgrad.learning.bptt import BPTT
 from surgrad.learning.cells import Cell, Fire, known, spike_of
 from surgrad.learning.errors import Errors, ErrorSource, OnlineErrors
 from surgrad.learning.filters import backwards, linear
 from surgrad.learning.forward import Deltas, ForwardRule, Layers, Moment, Setting, Signal, inside
 from surgrad.learning.samples import chosen, loss_terms
-from surgrad.network import Sequential, Stage
+from surgrad.network import Network, Sequential, Stage
 from surgrad.objectives import Loss, Objective
 from surgrad.objectives.checks import one_of, positive
 from surgrad.objectives.losses import VanRossum
@@ -151,7 +151,7 @@ class Score(_Chance):
             return cost
         return less_others(cost, self.draws if self.draws > 1 else cost.shape[-1])
 
-    def gradients(self, net: Sequential, batch: tuple, loss: Loss | Objective) -> Result:
+    def gradients(self, net: Network, batch: tuple, loss: Loss | Objective) -> Result:
         """See `Rule.gradients`; the result has the first draw of each sample."""
         if self.draws == 1:
             return super().gradients(net, batch, loss)
@@ -357,9 +357,9 @@ class StraightThrough(Rule):
         """See `Rule.needs`."""
         return EVERYTHING
 
-    def gradients(self, net: Sequential, batch: tuple, loss: Loss | Objective) -> Result:
+    def gradients(self, net: Network, batch: tuple, loss: Loss | Objective) -> Result:
         """See `Rule.gradients`."""
-        for stage in net.stages:
+        for stage in stepped(net, self).stages:
             if stage.neuron.spiking:
                 stochastic(stage, type(self).__name__)
         return BPTT().gradients(net, batch, loss)

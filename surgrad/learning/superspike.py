@@ -52,6 +52,18 @@ class SuperSpike(ForwardRule):
     Raises:
         ArgumentError: if `rise` is not shorter than `tau`.
 
+    Example:
+        >>> from surgrad.network import Sequential
+        >>> from surgrad.neurons import CuBaLIF
+        >>> from surgrad.objectives import losses
+        >>> net = Sequential(torch.nn.Linear(3, 2), CuBaLIF(2), dt=1e-3)
+        >>> wanted = torch.zeros(50, 4, 2)
+        >>> wanted[30] = 1.0
+        >>> loss = losses.VanRossum(tau=10e-3, rise=5e-3)
+        >>> _ = SuperSpike().gradients(net, (torch.ones(50, 4, 3), wanted), loss)
+        >>> net[0].weight.grad.shape
+        torch.Size([2, 3])
+
     References: Zenke & Ganguli 2018, section 2 and its appendix on feedback; Neftci, Mostafa &
     Zenke 2019, section V-B. `RMaxProp` is the optimiser that they use.
     """

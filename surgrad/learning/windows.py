@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from surgrad.events import SpikeTrain
 from surgrad.learning.base import Batch, spiking_counts
-from surgrad.network import Record, Sequential, State
+from surgrad.network import Network, Record, Sequential, State
 from surgrad.neurons import SpikingNeuron
 from surgrad.spikes import Stochastic
 
@@ -43,7 +44,7 @@ def windows(batch: Batch, width: int) -> Iterator[Piece]:
 
 
 def run_window(
-    net: Sequential, piece: SpikeTrain | Tensor, state: State | None, left: Tensor | None
+    net: Network, piece: SpikeTrain | Tensor, state: State | None, left: Tensor | None
 ) -> tuple[Tensor, list[Tensor], State]:
     """The output, the spike counts and the state after one window."""
     record = Record("counts")
@@ -51,7 +52,7 @@ def run_window(
     return output, spiking_counts(net, record), after
 
 
-def repeatable(net: nn.Module) -> bool:
+def repeatable(net: Network) -> TypeGuard[Sequential]:
     """Whether windows can be run twice with the same result, which is that of the whole.
 
     Statistics over a batch are those of all its steps, and a generator of one's own moves on.
@@ -73,7 +74,7 @@ def best_window(net: Sequential, time: int) -> int:
     return max(SHORTEST, round(math.sqrt(time * (order + 3) / KEPT)))
 
 
-def checkpointed(net: Sequential, batch: Batch, width: int) -> tuple[Tensor, list[Tensor]]:
+def checkpointed(net: Network, batch: Batch, width: int) -> tuple[Tensor, list[Tensor]]:
     """The output and the spike counts of a whole sequence, with a graph that keeps only states.
 
     The steps of a window are computed again when its gradient is asked for.

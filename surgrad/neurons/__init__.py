@@ -1,7 +1,7 @@
 """Neurons: each is its parameters and the map from them to a tableau."""
 
 from surgrad.neurons.adaptive import ALIF, AdLIF, SymplecticAdLIF
-from surgrad.neurons.base import Neuron, SpikingNeuron
+from surgrad.neurons.base import Neuron, Population, SpikingNeuron
 from surgrad.neurons.conductance import MorrisLecar
 from surgrad.neurons.leaky import LI, LIF, AlphaLIF, CuBaLI, CuBaLIF
 from surgrad.neurons.nonlinear import QIF, NonlinearNeuron
@@ -43,6 +43,7 @@ __all__ = [
     "MorrisLecar",
     "Neuron",
     "NonlinearNeuron",
+    "Population",
     "SpikingNeuron",
     "SymplecticAdLIF",
 ]

@@ -127,6 +127,13 @@ class AdLIF(_Adaptive):
         jump: `b`, what a spike adds to it.
         options: see `SpikingOptions`.
 
+    Example:
+        >>> import torch
+        >>> neuron = AdLIF(1, jump=1.0, dt=1e-3)
+        >>> spikes, _ = neuron(torch.full((400, 1, 1), 0.25))
+        >>> int(spikes[:100].sum()), int(spikes[300:].sum())  # it tires
+        (7, 3)
+
     References: Bittar & Garner 2022 (adLIF). There `w` of the same step acts on the membrane,
     the input has the factor `1 - β` (here it is in the weights, as for the other neurons), and
     `a` may be negative.
@@ -167,6 +174,18 @@ class SymplecticAdLIF(AdLIF):
 
     The symplectic step keeps oscillations of the two variables stable where the plain one lets
     them grow.
+
+    Example:
+        >>> import torch
+        >>> options = {"tau_mem": 20e-3, "tau_adapt": 20e-3, "coupling": 60.0, "reset": "none"}
+        >>> pulse = torch.zeros(2000, 1, 1)
+        >>> pulse[0] = 0.1
+        >>> plain, kind = (
+        ...     float(neuron(1, dt=1e-3, threshold=999.0, **options)(pulse)[1].x[0].abs().max())
+        ...     for neuron in (AdLIF, SymplecticAdLIF)
+        ... )
+        >>> plain > 1e3, kind < 1.0
+        (True, True)
 
     References: Baronig et al. 2024. There the membrane has been reset before it is followed.
     """

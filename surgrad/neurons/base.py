@@ -63,7 +63,22 @@ class SpikingOptions(NeuronOptions, total=False):
     spike: SpikeFunction | None
 
 
-class Neuron(nn.Module, ABC):
+class Population(nn.Module, ABC):
+    """A layer of neurons as every network shows it, whatever computes its spikes.
+
+    Attributes:
+        spiking: whether they spike; a read-out does not.
+    """
+
+    spiking: ClassVar[bool] = False
+
+    @property
+    def constants(self) -> dict[str, Bounded]:
+        """The parameters by name; call one for its value in SI units."""
+        return {name: child for name, child in self.named_children() if isinstance(child, Bounded)}
+
+
+class Neuron(Population):
     """A layer of neurons: parameters in SI units and the map from them to a tableau.
 
     A subclass names its parameters in the constructor and writes `tableau`.
@@ -72,9 +87,21 @@ class Neuron(nn.Module, ABC):
         size: the number of neurons or their shape; None where nothing is per neuron.
         constants: the time constants by name, in seconds.
         options: see `NeuronOptions`.
-    """
 
-    spiking = False
+    Raises:
+        ArgumentError: if the delay is neither 0 nor 1, or a constant lies outside its bounds.
+
+    Example:
+        >>> import torch
+        >>> from surgrad.tableau import decay
+        >>> class Slow(Neuron):
+        ...     def __init__(self, **options):
+        ...         super().__init__(None, {"tau": 2.0}, options)
+        ...     def tableau(self):
+        ...         return self._linear(((decay(self.step, self.tau()),),), (1.0,))
+        >>> Slow(dt=1e-3)(torch.ones(3, 1, 1))[0].flatten()
+        tensor([0.0000, 1.0000, 1.9995])
+    """
 
     def __init__(self, size: Size, constants: Mapping[str, Value], options: NeuronOptions) -> None:
         super().__init__()
@@ -111,11 +138,6 @@ class Neuron(nn.Module, ABC):
                         got=repr(name),
                         expected="one of " + ", ".join(known),
                     )
-
-    @property
-    def constants(self) -> dict[str, Bounded]:
-        """The parameters by name; call one for its value in SI units."""
-        return {name: child for name, child in self.named_children() if isinstance(child, Bounded)}
 
     @property
     def step(self) -> float:

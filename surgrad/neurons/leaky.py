@@ -51,6 +51,13 @@ class CuBaLI(Neuron):
         tau_syn: synaptic time constant in seconds.
         options: see `NeuronOptions`.
 
+    Example:
+        >>> import torch
+        >>> pulse = torch.tensor([1.0, 0.0, 0.0, 0.0, 0.0]).view(5, 1, 1)
+        >>> out, _ = CuBaLI(1, tau_mem=20e-3, tau_syn=10e-3, dt=1e-3)(pulse)
+        >>> out.flatten()
+        tensor([0.0000, 0.0000, 1.0000, 1.8561, 2.5843])
+
     References: https://github.com/surrogate-gradient-learning/spytorch, tutorial 1.
     """
 
@@ -106,7 +113,25 @@ class LIF(SpikingNeuron):
         return self._spiking(((decay(self.step, self.tau_mem()),),), (1.0,))
 
 
-class CuBaLIF(SpikingNeuron):
+class _BehindSynapses(SpikingNeuron):
+    """Integrate-and-fire neurons with a time constant of the membrane and one of the synapses."""
+
+    tau_mem: Bounded
+    tau_syn: Bounded
+    threshold: Bounded
+
+    def __init__(
+        self,
+        size: Size = None,
+        *,
+        tau_mem: Value = 20e-3,
+        tau_syn: Value = 10e-3,
+        **options: Unpack[SpikingOptions],
+    ) -> None:
+        super().__init__(size, {"tau_mem": tau_mem, "tau_syn": tau_syn}, options)
+
+
+class CuBaLIF(_BehindSynapses):
     r"""The paper's neuron: leaky integrate-and-fire with a current-based exponential synapse.
 
     .. math::
@@ -132,26 +157,12 @@ class CuBaLIF(SpikingNeuron):
     References: Neftci, Mostafa & Zenke 2019, section II, in natural units (U_rest = 0, R = 1).
     """
 
-    tau_mem: Bounded
-    tau_syn: Bounded
-    threshold: Bounded
-
-    def __init__(
-        self,
-        size: Size = None,
-        *,
-        tau_mem: Value = 20e-3,
-        tau_syn: Value = 10e-3,
-        **options: Unpack[SpikingOptions],
-    ) -> None:
-        super().__init__(size, {"tau_mem": tau_mem, "tau_syn": tau_syn}, options)
-
     def tableau(self) -> Tableau:
         """`x = (I, U)`, `A = [[α, 0], [1, β]]`, `b = (1, 0)`, `r = (0, -ϑ)`, `c = (0, 1)`."""
         return self._spiking(*_current_based(self))
 
 
-class AlphaLIF(SpikingNeuron):
+class AlphaLIF(_BehindSynapses):
     r"""Leaky integrate-and-fire with an alpha synapse: a current that rises before it decays.
 
     .. math::
@@ -168,22 +179,16 @@ class AlphaLIF(SpikingNeuron):
         tau_syn: synaptic time constant in seconds, of the rise and the decay.
         options: see `SpikingOptions`.
 
+    Example:
+        >>> import torch
+        >>> pulse = torch.zeros(12, 1, 1)
+        >>> pulse[0] = 1.0
+        >>> _, state = AlphaLIF(1, tau_syn=10e-3, dt=1e-3)(pulse)
+        >>> round(float(state.x[1]), 3)  # the current, one synaptic time constant later
+        1.0
+
     References: Gerstner, Kistler, Naud & Paninski 2014, section 3.1.
     """
-
-    tau_mem: Bounded
-    tau_syn: Bounded
-    threshold: Bounded
-
-    def __init__(
-        self,
-        size: Size = None,
-        *,
-        tau_mem: Value = 20e-3,
-        tau_syn: Value = 10e-3,
-        **options: Unpack[SpikingOptions],
-    ) -> None:
-        super().__init__(size, {"tau_mem": tau_mem, "tau_syn": tau_syn}, options)
 
     def tableau(self) -> Tableau:
         """`x = (R, I, U)`; with `delay=0` the membrane follows the current of its own step."""

@@ -9,11 +9,12 @@ from typing import Any, Literal, cast
 import torch
 from torch import Tensor, nn
 
+from surgrad.connections import each_step
 from surgrad.errors import ArgumentError, RuleError
 from surgrad.events import SpikeTrain
-from surgrad.learning.base import Batch, Need, Result, Rule, evaluate, spiking_counts
+from surgrad.learning.base import Batch, Need, Result, Rule, evaluate, spiking_counts, stepped
 from surgrad.learning.samples import loss_terms
-from surgrad.network import Record, Sequential, Stage, each_step
+from surgrad.network import Network, Record, Sequential, Stage
 from surgrad.neurons import SpikingNeuron
 from surgrad.objectives import Loss, Objective, as_objective, predict
 from surgrad.objectives.checks import one_of, positive
@@ -98,8 +99,9 @@ class STDP(Rule):
         """See `Rule.needs`: nothing beyond the two neurons."""
         return frozenset()
 
-    def gradients(self, net: Sequential, batch: tuple, loss: Loss | Objective) -> Result:
+    def gradients(self, net: Network, batch: tuple, loss: Loss | Objective) -> Result:
         """See `Rule.gradients`."""
+        net = stepped(net, self)
         given, objective = Batch.of(batch, net), as_objective(loss, net.dt)
         record, stages = Record("s", "counts"), net.stages
         with torch.no_grad():

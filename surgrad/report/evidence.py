@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -16,15 +16,19 @@ from surgrad.data.base import Info
 from surgrad.events import SpikeTrain
 from surgrad.learning.base import Batch
 from surgrad.liveness import SATURATED_NEURON
-from surgrad.network import Record, Sequential
+from surgrad.network import Network, Record
+from surgrad.neurons import SpikingNeuron
 from surgrad.objectives import Loss, Objective, predict
 from surgrad.objectives.objective import as_objective
 from surgrad.report.contents import Array, Constants, Evidence, Example, Layer, Trace
 from surgrad.spikes import Surrogate
 from surgrad.surrogates import SurrogateDerivative
+from surgrad.timing.layers import SpikeTimeLayer
 from surgrad.timing.network import SpikeTimes
 from surgrad.training.build import Run
 from surgrad.training.scores import on
+
+Spiking: TypeAlias = SpikingNeuron | SpikeTimeLayer
 
 BINS = 80
 # samples that are recorded at a time: memory grows with this and not with the batch
@@ -36,7 +40,7 @@ SAMPLES = 256
 
 
 def collect(
-    net: Sequential,
+    net: Network,
     batch: tuple,
     objective: Objective | Loss | Callable[..., Tensor],
     info: Info,
@@ -55,9 +59,9 @@ def collect(
     """
     whole = Batch.of(batch, net)
     tallies = {
-        index: _Tally(stage.name, stage.neuron, net.dt)
-        for index, stage in enumerate(net.stages)
-        if stage.neuron.spiking
+        index: _Tally(name, neuron, net.dt)
+        for index, (name, neuron) in enumerate(zip(net.names, net.neurons, strict=True))
+        if isinstance(neuron, Spiking)
     }
     outputs, was_training = [], net.training
     net.eval()
@@ -102,13 +106,9 @@ def examine(run: Run, out: Path) -> Evidence:
 class _Tally:
     """Counts, chunk by chunk, what would not fit at once."""
 
-    def __init__(self, name: str, neuron: Any, dt: float) -> None:
+    def __init__(self, name: str, neuron: Spiking, dt: float) -> None:
         self.name, self.dt = name, dt
-        self.threshold = neuron.threshold().detach().cpu().float().flatten()
-        # a stochastic spike has no surrogate derivative, an exact one needs none
-        self.row: SurrogateDerivative | None = getattr(
-            neuron.spike or Surrogate(), "derivative", None
-        )
+        self.threshold, self.row = _threshold(neuron), _row(neuron)
         self.level = 0.1 if self.row is not None and np.isinf(self.row.half_width) else 0.0
         self.steps, self.inside, self.spikes = 0, 0, torch.zeros((), dtype=torch.float64)
         self.edges, self.counts, self.curve = torch.zeros(2), torch.zeros(1), torch.zeros(2, 0)
@@ -153,6 +153,16 @@ class _Tally:
             level=self.level,
             inside=self.inside / max(float(self.counts.sum()), 1.0),
         )
+
+
+def _threshold(neuron: Spiking) -> Tensor:
+    return neuron.threshold().detach().cpu().float().flatten()
+
+
+def _row(neuron: Spiking) -> SurrogateDerivative | None:
+    # an exact spike needs no surrogate derivative, and one by chance has none
+    spike = (neuron.spike or Surrogate()) if isinstance(neuron, SpikingNeuron) else None
+    return getattr(spike, "derivative", None)
 
 
 def _select(batch: Batch, index: Tensor) -> Batch:
@@ -200,7 +210,7 @@ def _extremes(
 
 
 def _example(
-    net: Sequential, batch: Batch, target: str, index: int, group: str, score: float, answer: Array
+    net: Network, batch: Batch, target: str, index: int, group: str, score: float, answer: Array
 ) -> Example:
     sample, record = _select(batch, torch.tensor([index])), Record("s", "v")
     output = net.run(sample.inputs, lengths=sample.lengths, record=record)[0]
@@ -208,11 +218,9 @@ def _example(
         output = record[-1]["s"]
     time = int(sample.valid)
     hidden = [
-        _trace(
-            stage.name, stage.neuron, *(layer[key][:time].flatten(1).cpu() for key in ("s", "v"))
-        )
-        for stage, layer in zip(net.stages[:-1], record.layers, strict=False)
-        if stage.neuron.spiking
+        _trace(name, neuron, *(layer[key][:time].flatten(1).cpu() for key in ("s", "v")))
+        for name, neuron, layer in zip(net.names[:-1], net.neurons, record.layers, strict=False)
+        if isinstance(neuron, Spiking)
     ]
     return Example(
         index=index,
@@ -240,13 +248,13 @@ def _thin(events: Tensor) -> Array:
     return events[:: max(1, -(-len(events) // EVENTS))].cpu().numpy().astype(np.int32)
 
 
-def _trace(name: str, neuron: Any, s: Tensor, v: Tensor) -> Trace:
+def _trace(name: str, neuron: Spiking, s: Tensor, v: Tensor) -> Trace:
     # the busiest neuron, the median one of those that fire, and the silent one closest to firing
     order = np.lexsort((v.amax(0).numpy(), s.sum(0).numpy()))[::-1]
     active = int((s.sum(0) > 0).sum())
     picks = sorted({min(place, len(order) - 1) for place in (0, active // 2, active)})
     chosen = torch.from_numpy(order[picks].copy())
-    threshold = neuron.threshold().detach().cpu().float().flatten().expand(s.shape[1])
+    threshold = _threshold(neuron).expand(s.shape[1])
     return Trace(
         layer=name,
         size=s.shape[1],
@@ -257,13 +265,13 @@ def _trace(name: str, neuron: Any, s: Tensor, v: Tensor) -> Trace:
     )
 
 
-def _constants(net: Sequential) -> Iterator[Constants]:
-    for stage in net.stages:
-        for name, value in stage.neuron.constants.items():
+def _constants(net: Network) -> Iterator[Constants]:
+    for layer, neuron in zip(net.names, net.neurons, strict=True):
+        for name, value in neuron.constants.items():
             initial = value.initial.cpu().numpy().ravel()
             if value.learn or np.ptp(initial) > 0:
                 final = value().detach().cpu().numpy().ravel()
-                yield Constants(stage.name, name, value.learn, initial, final)
+                yield Constants(layer, name, value.learn, initial, final)
 
 
 def _versions(device: torch.device) -> dict[str, str]:

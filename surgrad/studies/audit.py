@@ -25,7 +25,6 @@ from surgrad.studies.hours import refuse_hours
 from surgrad.surrogates import SurrogateDerivative, fast_sigmoid
 from surgrad.training.assemble import make_spike
 from surgrad.training.build import Run, some
-from surgrad.training.layers import Network
 from surgrad.training.rules import RULES
 from surgrad.training.schema import RULE_TABLES
 
@@ -111,11 +110,10 @@ def audit(
     Raises:
         ConfigError: if the network has no time steps.
     """
-    _plain_network(run)
+    net = _double(run)
     batch = some(run.splits.train, samples, torch.Generator().manual_seed(0))
     if isinstance(batch.inputs, torch.Tensor) and batch.inputs.is_floating_point():
         batch = batch._replace(inputs=batch.inputs.double())
-    net = copy.deepcopy(run.net).cpu().double()
     found: dict[str, Gradients] = {}
     refused: dict[str, str] = {}
     for kind in dict.fromkeys(["bptt", *rules]):
@@ -154,7 +152,7 @@ def _gradient(kind: str, run: Run, net: Sequential, batch: Batch, draws: int) ->
     refuse_hours(rule, net, steps, "audit a smaller network, or fewer samples")
     if not rule.stochastic:
         return gradients(rule, net, batch, run.objective)
-    spike = make_spike(_plain_network(run).spike_by(chance=True))
+    spike = make_spike(run.experiment.network.spike_by(chance=True))
     noisy = with_spike(net, spike)
     with torch.random.fork_rng(devices=[]):
         singles = []
@@ -164,15 +162,15 @@ def _gradient(kind: str, run: Run, net: Sequential, batch: Batch, draws: int) ->
     return {name: torch.stack([one[name] for one in singles]).mean(0) for name in singles[0]}
 
 
-def _plain_network(run: Run) -> Network:
-    network = run.experiment.network
-    if not isinstance(network, Network):
+def _double(run: Run) -> Sequential:
+    """A copy of the network on the CPU in float64."""
+    if not isinstance(run.net, Sequential):
         raise ConfigError(
             "network",
             got="layers of spike times",
             expected="layers of neurons on a grid of time steps, which have a surrogate gradient",
         )
-    return network
+    return copy.deepcopy(run.net).cpu().double()
 
 
 def with_spike(net: Sequential, spike: SpikeFunction) -> Sequential:

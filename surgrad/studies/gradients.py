@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from surgrad.learning.base import Batch, Rule
-from surgrad.network import Sequential
+from surgrad.network import Network
 from surgrad.neurons import SpikingNeuron
 from surgrad.objectives import Objective
 from surgrad.spikes import Stochastic
@@ -37,7 +37,7 @@ class Angle:
     ratio: float
 
 
-def gradients(rule: Rule, net: Sequential, batch: Batch, objective: Objective) -> Gradients:
+def gradients(rule: Rule, net: Network, batch: Batch, objective: Objective) -> Gradients:
     """The gradient of a batch, which leaves the network, its `p.grad` and all chance as they were.
 
     Args:
@@ -55,7 +55,7 @@ def gradients(rule: Rule, net: Sequential, batch: Batch, objective: Objective) -
     try:
         with same_chance(net):
             rule.gradients(net, batch, objective)
-        return {name: _row(modules) for name, modules in _layers(net).items()}
+        return {name: _row(modules) for name, modules in net.parts.items()}
     finally:
         net.train(training)
         for parameter, grad in zip(net.parameters(), held, strict=True):
@@ -85,7 +85,7 @@ def _angle(one: Tensor, other: Tensor) -> Angle:
 
 
 @contextmanager
-def same_chance(net: Sequential) -> Iterator[None]:
+def same_chance(net: Network) -> Iterator[None]:
     """Put all generators that the network draws from back to where they were."""
     neurons = [neuron for neuron in net.neurons if isinstance(neuron, SpikingNeuron)]
     spikes = [neuron.spike for neuron in neurons if isinstance(neuron.spike, Stochastic)]
@@ -98,23 +98,8 @@ def same_chance(net: Sequential) -> Iterator[None]:
                 spike.generator.set_state(state)
 
 
-def _layers(net: Sequential) -> dict[str, list[Module | None]]:
-    found: dict[str, list[Module | None]] = {
-        stage.name: [stage.connection, stage.neuron] for stage in net.stages
-    }
-    if any(True for _ in net.tail.parameters()):
-        found["tail"] = [net.tail]
-    return found
-
-
-def _row(modules: list[Module | None]) -> Tensor:
-    parameters = [
-        p
-        for module in modules
-        if module is not None
-        for p in module.parameters()
-        if p.requires_grad
-    ]
+def _row(modules: list[Module]) -> Tensor:
+    parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
     rows = [
         (torch.zeros_like(p) if p.grad is None else p.grad).detach().double().flatten()
         for p in parameters

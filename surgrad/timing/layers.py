@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, TypedDict, Unpack
+from typing import ClassVar, TypedDict, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from surgrad.errors import ArgumentError
 from surgrad.kernels.first_spike.dynamics import Dynamics, Model
 from surgrad.kernels.first_spike.op import first_spike
+from surgrad.neurons import Population
 
 
 class LayerOptions(TypedDict, total=False):
@@ -26,7 +27,7 @@ class LayerOptions(TypedDict, total=False):
     dtype: torch.dtype | None
 
 
-class SpikeTimeLayer(nn.Module, ABC):
+class SpikeTimeLayer(Population):
     r"""All-to-all connections and neurons of which only the first spike counts.
 
     .. math:: U_i(t) = \sum_j w_{ij}\, \kappa(t - t_j), \qquad t_i = \min \{t : U_i(t) = \vartheta\}
@@ -55,7 +56,6 @@ class SpikeTimeLayer(nn.Module, ABC):
     model: ClassVar[Model]
     peak: ClassVar[float]
     spiking: ClassVar[bool] = True
-    spike = staticmethod(first_spike)
 
     def __init__(
         self,
@@ -101,11 +101,6 @@ class SpikeTimeLayer(nn.Module, ABC):
     def threshold(self) -> Tensor:
         """ϑ."""
         return torch.tensor(self.theta)
-
-    @property
-    def constants(self) -> dict[str, Any]:
-        """Parameters of the neurons that may be learned: none."""
-        return {}
 
     @property
     def dynamics(self) -> Dynamics:

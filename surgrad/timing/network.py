@@ -8,13 +8,12 @@ from itertools import pairwise
 from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from surgrad.errors import ArgumentError, ShapeError
 from surgrad.events import SpikeTrain
 from surgrad.kernels.first_spike.op import SpikeTimeWarning
-from surgrad.network import Record, Stage
-from surgrad.neurons import Neuron
+from surgrad.network import Network, Record, State
 from surgrad.timing.layers import SpikeTimeLayer
 
 
@@ -38,11 +37,11 @@ def first_times(spikes: SpikeTrain | Tensor, dt: float) -> Tensor:
     return times.view(train.batch, train.units)
 
 
-class SpikeTimes(nn.Module):
+class SpikeTimes(Network):
     """A network whose neurons spike once, at times that are computed and not stepped to.
 
-    It goes where a `Sequential` goes: rules, losses on first spikes, training and reports. Its
-    output is one step, the spike times in seconds. With `BPTT` the gradient is exact.
+    Its output is one step, the spike times in seconds, which losses on first spikes take. With
+    `BPTT` the gradient is exact.
 
     Args:
         layers: `NonLeaky`, `LIFDouble`, `LIFEqual`, `SpikeResponse`, in any combination.
@@ -58,8 +57,6 @@ class SpikeTimes(nn.Module):
         torch.Size([7, 3])
     """
 
-    batch_first = False
-
     def __init__(self, *layers: SpikeTimeLayer, dt: float = 1e-3) -> None:
         super().__init__()
         if not layers:
@@ -71,7 +68,12 @@ class SpikeTimes(nn.Module):
                 )
         for index, layer in enumerate(layers):
             self.add_module(str(index), layer)
-        self.dt = dt
+        self._dt = dt
+
+    @property
+    def dt(self) -> float:
+        """The width of the steps that the input comes in, in seconds."""
+        return self._dt
 
     @property
     def neurons(self) -> list[SpikeTimeLayer]:
@@ -80,18 +82,13 @@ class SpikeTimes(nn.Module):
 
     @property
     def weights(self) -> list[Tensor]:
-        """Those onto each layer."""
+        """The weights onto each layer."""
         return [layer.weight for layer in self.neurons]
 
     @property
-    def stages(self) -> list[Stage]:
-        """Each layer with its name, as of a `Sequential`."""
-        last = len(self.neurons) - 1
-        names = ["read-out" if i == last else f"hidden {i + 1}" for i in range(last + 1)]
-        return [
-            Stage(name, nn.Sequential(), cast(Neuron, layer))
-            for name, layer in zip(names, self.neurons, strict=True)
-        ]
+    def names(self) -> list[str]:
+        """See `Network.names`."""
+        return [*(f"hidden {index + 1}" for index in range(len(self.neurons) - 1)), "read-out"]
 
     def forward(
         self,
@@ -119,12 +116,12 @@ class SpikeTimes(nn.Module):
     def run(
         self,
         inputs: SpikeTrain | Tensor,
-        state: tuple[()] | None = None,
+        state: State | None = None,
         *,
         lengths: Tensor | None = None,
         record: Record | None = None,
     ) -> tuple[Tensor, tuple[()]]:
-        """As `Sequential.run`: of spikes in steps, the output times as one step.
+        """As `Network.run`: of spikes in steps, the output times as one step.
 
         Args:
             inputs: spikes `(time, batch, *features)`, of which the first of each unit counts.
@@ -165,10 +162,10 @@ class SpikeTimes(nn.Module):
                 "spike times", got=f"shape {tuple(times.shape)}", expected="(batch, units)"
             )
         self._warn(times, "input")
-        for stage, layer in zip(self.stages, self.neurons, strict=True):
+        for name, layer in zip(self.names, self.neurons, strict=True):
             given = times.to(layer.weight.dtype)
             times = layer(given)
-            self._warn(times, stage.name)
+            self._warn(times, name)
             if record is not None:
                 record.layers.append(dict(self._kept(record, layer, given, times, grid)))
         return times

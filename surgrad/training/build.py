@@ -17,7 +17,7 @@ from surgrad.errors import ArgumentError
 from surgrad.learning import Rule
 from surgrad.learning.base import Batch
 from surgrad.liveness import LayerHealth, diagnose, initialise
-from surgrad.network import Sequential
+from surgrad.network import Network
 from surgrad.objectives import LOSSES, Objective
 from surgrad.training import toml
 from surgrad.training.assemble import make_network
@@ -53,7 +53,7 @@ class Run:
 
     experiment: Experiment
     splits: Splits
-    net: Sequential
+    net: Network
     rule: Rule
     objective: Objective
     optimiser: optim.Optimizer
@@ -119,8 +119,8 @@ def build(experiment: Experiment) -> Run:
 
 def _network(
     experiment: Experiment, info: Info, batch: Batch, generator: torch.Generator, *, chance: bool
-) -> Any:
-    """The network, initialised; one of spike times goes where a `Sequential` goes."""
+) -> Network:
+    """The network, initialised for the data."""
     spec = experiment.network
     if isinstance(spec, TimedNetwork):
         timed = make_timed(spec, prod(info.features), info.outputs, info.dt)
@@ -188,7 +188,7 @@ def _device(experiment: Experiment) -> torch.device:
     return torch.device(name)
 
 
-def make_optimiser(experiment: Experiment, net: Sequential) -> optim.Optimizer:
+def make_optimiser(experiment: Experiment, net: Network) -> optim.Optimizer:
     """Over all parameters; weight decay on weight matrices and kernels only."""
     spec = experiment.optimiser
     classes = {"adam": optim.Adam, "adamw": optim.AdamW, "adamax": optim.Adamax}

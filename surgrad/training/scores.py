@@ -13,7 +13,7 @@ from surgrad.data.base import Info, Samples
 from surgrad.data.loader import loader
 from surgrad.events import SpikeTrain
 from surgrad.learning.base import Batch, spiking_counts
-from surgrad.network import Record, Sequential
+from surgrad.network import Network, Record
 from surgrad.objectives import Objective, predict
 
 
@@ -88,7 +88,7 @@ class Tally:
 
 
 def evaluate(
-    net: Sequential, samples: Samples, objective: Objective, info: Info, batch_size: int
+    net: Network, samples: Samples, objective: Objective, info: Info, batch_size: int
 ) -> Scores:
     """Run the network over samples, without gradients and in evaluation mode.
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from surgrad.connections import each_step
 from surgrad.learning.base import Batch
-from surgrad.network import Sequential, each_step
+from surgrad.network import Sequential
 from surgrad.objectives import Loss
 from surgrad.objectives.losses import FirstSpikeLatency
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 
 from surgrad.errors import ArgumentError
-from surgrad.learning.base import EVERYTHING, Batch, Need, Result, Rule, spiking_counts
-from surgrad.network import Record, Sequential
+from surgrad.learning.base import EVERYTHING, Batch, Need, Result, Rule, spiking_counts, stepped
+from surgrad.network import Network, Record
 from surgrad.objectives import Loss, Objective, as_objective
 from surgrad.timing.eventprop.layer import Layer, Upward
 from surgrad.timing.eventprop.prices import of_potential, of_spikes
@@ -53,6 +53,7 @@ class EventProp(Rule):
 
     Example:
         >>> from torch import nn
+        >>> from surgrad.network import Sequential
         >>> from surgrad.neurons import CuBaLI, CuBaLIF
         >>> from surgrad.objectives import losses
         >>> net = Sequential(nn.Linear(3, 8), CuBaLIF(8), nn.Linear(8, 2), CuBaLI(2), dt=1e-3)
@@ -86,12 +87,13 @@ class EventProp(Rule):
         """See `Rule.needs`."""
         return EVERYTHING
 
-    def gradients(self, net: Sequential, batch: tuple, loss: Loss | Objective) -> Result:
+    def gradients(self, net: Network, batch: tuple, loss: Loss | Objective) -> Result:
         """See `Rule.gradients`.
 
         Raises:
             RuleError: if a neuron, a connection or the loss has no adjoint, with what has one.
         """
+        net = stepped(net, self)
         objective, full = as_objective(loss, net.dt), Batch.of(batch, net)
         check(net, objective)
         random, record = torch.get_rng_state(), Record("s", "v", "counts")

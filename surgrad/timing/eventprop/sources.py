@@ -7,9 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from surgrad.connections import each_step
 from surgrad.events import SpikeTrain
 from surgrad.learning.base import Batch
-from surgrad.network import Record, Sequential, Stage, each_step
+from surgrad.network import Record, Sequential, Stage
 
 
 class Rows(NamedTuple):

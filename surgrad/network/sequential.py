@@ -2,94 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
-from math import prod
-from typing import NamedTuple, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from surgrad.connections import (
-    Convolution,
-    OtherWayBack,
-    convolution,
-    each_step,
-    fluctuation_driven_,
-    mean_square_trace,
-    way_back,
-    weighted,
-)
+from surgrad.connections import each_step, mean_square_trace, way_back
 from surgrad.errors import ArgumentError, ShapeError
 from surgrad.events import SpikeTrain
 from surgrad.kernels import engine
 from surgrad.kernels.scan import NeuronState
+from surgrad.network.base import Network, Record, Stage, State
+from surgrad.network.drive import Values, by_events, spread
+from surgrad.network.weights import set_weights
 from surgrad.neurons import Neuron, SpikingNeuron
 from surgrad.spikes import SpikeFunction
 
-State = tuple[NeuronState, ...]
-"""One `NeuronState` for each layer of neurons, in order."""
 
-Values = SpikeTrain | engine.Events | Tensor
-
-FIELDS = ("s", "v", "counts")
-# of the variance of a recurrent layer's membrane, what its input brings (Rossbroich et al. 2022)
-FEED_FORWARD_SHARE = 0.9
-
-
-class Stage(NamedTuple):
-    """A connection and the neurons behind it.
-
-    Attributes:
-        name: "hidden 1", "hidden 2", …, "read-out".
-        connection: the modules between the last neurons and these; may be empty.
-        neuron: the neurons.
-    """
-
-    name: str
-    connection: nn.Sequential
-    neuron: Neuron
-
-
-class Record:
-    """What to keep of each layer of neurons; filled by the network that it is handed to.
-
-    Args:
-        fields: any of `"s"` (output spikes), `"v"` (membrane potential `c · x`), both
-            `(time, batch, *features)`, and `"counts"` (spikes over time, `(batch, *features)`).
-
-    Example:
-        >>> from surgrad.neurons import LIF
-        >>> record = Record("v")
-        >>> _ = Sequential(nn.Linear(3, 4), LIF(4), dt=1e-3)(torch.zeros(5, 1, 3), record=record)
-        >>> record[0]["v"].shape
-        torch.Size([5, 1, 4])
-    """
-
-    def __init__(self, *fields: str) -> None:
-        for name in fields:
-            if name not in FIELDS:
-                raise ArgumentError(
-                    "field of a Record", got=repr(name), expected="one of " + ", ".join(FIELDS)
-                )
-        self.fields = fields
-        self.layers: list[dict[str, Tensor]] = []
-
-    def __getitem__(self, layer: int) -> dict[str, Tensor]:
-        return self.layers[layer]
-
-    def __len__(self) -> int:
-        return len(self.layers)
-
-    def add(self, result: engine.Outcome) -> None:
-        """Keep of one layer what was asked for."""
-        kept = {"s": result.scan.output, "v": result.scan.v, "counts": result.counts}
-        if result.counts is None and "counts" in self.fields:
-            kept["counts"] = result.scan.output.sum(0)
-        self.layers.append({name: kept[name] for name in self.fields})
-
-
-class Sequential(nn.Module):
+class Sequential(Network):
     r"""A network: ordinary `torch.nn` modules and neurons, one after the other.
 
     Modules between neurons act on each time step alike; neurons carry the time. The weights begin
@@ -163,6 +95,16 @@ class Sequential(nn.Module):
         return [module for module in self.children() if isinstance(module, Neuron)]
 
     @property
+    def names(self) -> list[str]:
+        """See `Network.names`; the last neurons are a read-out if they do not spike."""
+        neurons = self.neurons
+        readout = len(neurons) - 1 if neurons and not neurons[-1].spiking else None
+        return [
+            "read-out" if index == readout else f"hidden {index + 1}"
+            for index in range(len(neurons))
+        ]
+
+    @property
     def dt(self) -> float:
         """The width of a time step in seconds."""
         return self.neurons[0].step
@@ -172,10 +114,10 @@ class Sequential(nn.Module):
         """Each layer of neurons with the connection in front of it."""
         found: list[Stage] = []
         modules: list[nn.Module] = []
+        names = iter(self.names)
         for module in self.children():
             if isinstance(module, Neuron):
-                name = f"hidden {len(found) + 1}" if module.spiking else "read-out"
-                found.append(Stage(name, nn.Sequential(*modules), module))
+                found.append(Stage(next(names), nn.Sequential(*modules), module))
                 modules = []
             else:
                 modules.append(module)
@@ -188,6 +130,16 @@ class Sequential(nn.Module):
         for module in self.children():
             behind = [] if isinstance(module, Neuron) else [*behind, module]
         return nn.Sequential(*behind)
+
+    @property
+    def parts(self) -> dict[str, list[nn.Module]]:
+        """See `Network.parts`; "tail" is what lies behind the last neurons."""
+        found: dict[str, list[nn.Module]] = {
+            name: [connection, neuron] for name, connection, neuron in self.stages
+        }
+        if len(self.tail):
+            found["tail"] = [self.tail]
+        return found
 
     def forward(
         self,
@@ -226,24 +178,37 @@ class Sequential(nn.Module):
         lengths: Tensor | None = None,
         record: Record | None = None,
     ) -> tuple[Tensor, State]:
-        """As `forward`, time first whatever `batch_first` says."""
+        """See `Network.run`; as `forward` otherwise."""
         if isinstance(inputs, SpikeTrain):
             lengths = inputs.lengths if lengths is None else lengths
         self._check(inputs, state)
-        values, states, stages = inputs, [], self.stages
-        for index, (stage, following) in enumerate(zip_longest(stages, stages[1:])):
-            before = None if state is None else state[index]
-            shown = self._onward(stage, following, values) if following else engine.Shown()
-            fields = () if record is None else record.fields
-            shown = shown._replace(dense=shown.dense or "s" in fields, potentials="v" in fields)
-            result = self._stage(stage, values, before, lengths, shown)
-            values = result.scan.output if result.events is None else result.events
+        fields = () if record is None else record.fields
+        values, states = inputs, []
+        for result in self._results(inputs, state, lengths, fields):
+            values = result.scan.output
             states.append(result.scan.state)
             if record is not None:
                 record.add(result)
         if isinstance(values, SpikeTrain):
             values = values.to_dense(self._dtype)
-        return each_step(self.tail, cast(Tensor, values)), tuple(states)
+        return each_step(self.tail, values), tuple(states)
+
+    def _results(
+        self,
+        values: Values,
+        state: State | None,
+        lengths: Tensor | None,
+        fields: Sequence[str],
+    ) -> Iterator[engine.Outcome]:
+        """Run one stage after the other; of each, `fields` are to be shown."""
+        stages = self.stages
+        for index, (stage, following) in enumerate(zip_longest(stages, stages[1:])):
+            before = None if state is None else state[index]
+            shown = self._onward(stage, following, values) if following else engine.Shown()
+            shown = shown._replace(dense=shown.dense or "s" in fields, potentials="v" in fields)
+            result = self._stage(stage, values, before, lengths, shown)
+            values = result.scan.output if result.events is None else result.events
+            yield result
 
     def _onward(self, stage: Stage, following: Stage, values: Values) -> engine.Shown:
         """What the next connection takes from a stage: events, if these will drive it."""
@@ -326,74 +291,3 @@ class Sequential(nn.Module):
                 expected=f"{state[0].s.shape[0]}, those of the state",
                 fix="pass state=None to begin new sequences",
             )
-
-
-def by_events(stage: Stage, features: tuple[int, ...]) -> nn.Linear | None:
-    """The weights of a stage that events can drive: one plain `nn.Linear` that fits both sides.
-
-    A weight that is computed (`torch.nn.utils.parametrize`) or a hook needs the module's own call.
-    """
-    modules = [module for module in stage.connection if type(module) is not nn.Flatten]
-    linear, neuron = modules[0] if len(modules) == 1 else None, stage.neuron
-    linear = linear.module if isinstance(linear, OtherWayBack) else linear
-    if type(linear) is not nn.Linear:
-        return None
-    plain = not (linear._forward_hooks or linear._forward_pre_hooks or linear._backward_hooks)
-    flat = len(features) == 1 or len(stage.connection) > 1
-    fits = flat and linear.in_features == prod(features)
-    fits = fits and neuron.size in (None, (linear.out_features,))
-    spike = getattr(neuron, "spike", None)
-    if not (plain and fits and type(neuron).run is Neuron.run):
-        return None
-    return linear if engine.obstacle(spike, linear.weight) is None else None
-
-
-def spread(stage: Stage, values: Values | tuple[int, ...]) -> Convolution | None:
-    """The convolution of a stage that these values, or neurons of these features, can drive."""
-    if isinstance(values, Tensor):
-        return None
-    features = values.shape[2:] if isinstance(values, SpikeTrain | engine.Events) else values
-    found = convolution(stage.connection, features, not isinstance(values, SpikeTrain))
-    return None if found is None or engine.obstacle(None, found.weight) else found
-
-
-def set_weights(
-    stage: Stage,
-    mean_square: float,
-    *,
-    recurrent: float | None = None,
-    generator: torch.Generator | None = None,
-) -> None:
-    """Draw a stage's weights anew, fluctuation-driven, and set its bias to zero.
-
-    Args:
-        stage: the connection and its neurons.
-        mean_square: `E[(ε * s)²]` of the connection's input.
-        recurrent: the same for the neurons' own spikes; that of the input by default.
-        generator: for reproducible draws.
-    """
-    neuron = stage.neuron
-    threshold, own = 1.0, None
-    if isinstance(neuron, SpikingNeuron):
-        theta = torch.as_tensor(neuron.linearised().theta)
-        threshold, own = float(theta.detach().mean()), neuron.recurrent
-    module = weighted(stage.connection)
-    if module is not None:
-        share = 1.0 if own is None else FEED_FORWARD_SHARE
-        fluctuation_driven_(
-            module.get_parameter("weight"),
-            mean_square,
-            threshold=threshold,
-            share=share,
-            generator=generator,
-        )
-        if getattr(module, "bias", None) is not None:
-            nn.init.zeros_(module.get_parameter("bias"))
-    if own is not None:
-        fluctuation_driven_(
-            own.weight,
-            mean_square if recurrent is None else recurrent,
-            threshold=threshold,
-            share=1.0 - FEED_FORWARD_SHARE,
-            generator=generator,
-        )
