@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
-from surgrad.cli.overrides import experiment_of, split
 from surgrad.errors import ConfigError, MissingExtraError
-from surgrad.studies.audit import Audit
-from surgrad.studies.audit import audit as compute
-from surgrad.studies.compare import rules_named
-from surgrad.training import checkpoint, folder
-from surgrad.training.build import Run, build
+
+if TYPE_CHECKING:
+    from surgrad.studies.audit import Audit
+    from surgrad.training.build import Run
 
 
 def audit(
@@ -42,6 +40,9 @@ def audit(
         draws: gradients that are averaged for rules that draw spikes by chance.
         out: where to write; the run folder's `audit`, or `runs/audit-NAME`, by default.
     """
+    from surgrad.studies.audit import audit as compute
+    from surgrad.studies.compare import rules_named
+
     for name, number in (("samples", samples), ("draws", draws)):
         if number < 1:
             raise ConfigError(f"--{name}", got=number, expected="1 or more")
@@ -72,6 +73,10 @@ def audit(
 
 def _run(tokens: list[str], out: Path | None) -> tuple[Run, list[str], Path]:
     """What to audit, what names it, and where to write."""
+    from surgrad.cli.overrides import experiment_of, split
+    from surgrad.training import checkpoint, folder
+    from surgrad.training.build import build
+
     files, pairs = split(tokens)
     place = Path(files[0]) if len(files) == 1 else None
     if place is None or not place.is_dir():

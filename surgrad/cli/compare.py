@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
-from surgrad.cli.overrides import experiment_of, split
 from surgrad.errors import ConfigError, MissingExtraError
-from surgrad.studies import compare as study
-from surgrad.studies import tally
-from surgrad.studies.compare import Member, Outcome
 from surgrad.training.screen import Bar
 from surgrad.training.sinks import BatchDone, EpochDone, Event, Started
+
+if TYPE_CHECKING:
+    from surgrad.studies.compare import Member, Outcome
+    from surgrad.studies.tally import Row
 
 
 def compare(
@@ -39,6 +39,10 @@ def compare(
         seeds: runs of each rule, from the experiment's seed on.
         out: the study's folder; `runs/compare-NAME` by default.
     """
+    from surgrad.cli.overrides import experiment_of, split
+    from surgrad.studies import compare as study
+    from surgrad.studies import tally
+
     if seeds < 1:
         raise ConfigError("--seeds", got=seeds, expected="1 or more")
     kinds = study.rules_named(rules)
@@ -120,7 +124,9 @@ class Board(Bar):
         self.console.print(f"{name}: test {told}, {outcome.summary.seconds:.0f} s")
 
 
-def _print(table: list[tally.Row]) -> None:
+def _print(table: list[Row]) -> None:
+    from surgrad.studies import tally
+
     shown = Table("rule", "test", "validation", "an epoch", "memory", "cosine", "needs", box=None)
     for row in table:
         if row.status == "not applicable":
@@ -137,6 +143,6 @@ def _print(table: list[tally.Row]) -> None:
     Console(highlight=False, markup=False).print(shown)
 
 
-def _last_cosine(row: tally.Row) -> str:
+def _last_cosine(row: Row) -> str:
     looks = row.angles.get("network", [])
     return "–" if not looks or looks[-1]["cosine"] is None else f"{looks[-1]['cosine']:.2f}"

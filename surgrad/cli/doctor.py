@@ -5,32 +5,15 @@ from __future__ import annotations
 import os
 import platform
 import re
-import time
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Annotated
 
-import torch
 from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
 from surgrad import __version__
-from surgrad.cli.overrides import experiment_of
-from surgrad.data.catalogue import DATASETS
-from surgrad.data.checksums import forms
-from surgrad.data.spec import ROOT_VARIABLE, data_root
-from surgrad.events import SpikeTrain
-from surgrad.kernels.choice import why
-from surgrad.kernels.engine import obstacle
-from surgrad.network import Stage, spread
-from surgrad.neurons import Neuron, SpikingNeuron
-from surgrad.spikes import Soft, present
-from surgrad.timing.network import SpikeTimes
-from surgrad.training.build import Run, build, some
-from surgrad.training.schema import Experiment
-from surgrad.training.scores import on
-from surgrad.training.screen import describe
 
 Row = tuple[str, str]
 
@@ -45,8 +28,13 @@ def doctor(*experiment: Annotated[str, Parameter(allow_leading_hyphen=True)]) ->
     """
     console = Console(highlight=False, markup=False)
     if experiment:
-        _examine(console, experiment_of(experiment)[0])
+        from surgrad.cli.health import examine
+        from surgrad.cli.overrides import experiment_of
+
+        examine(console, experiment_of(experiment)[0])
         return 0
+    from surgrad.data.spec import ROOT_VARIABLE, data_root
+
     for title, rows in (
         ("Installation", _installation()),
         ("Extras", _extras()),
@@ -60,6 +48,8 @@ def doctor(*experiment: Annotated[str, Parameter(allow_leading_hyphen=True)]) ->
 
 
 def _installation() -> Iterator[Row]:
+    import torch
+
     yield "surgrad", __version__
     yield "python", f"{platform.python_version()} on {platform.platform()}"
     for package in ("torch", "numpy", "numba"):
@@ -88,6 +78,10 @@ def _version(package: str) -> str:
 
 
 def _data() -> Iterator[Row]:
+    from surgrad.data.catalogue import DATASETS
+    from surgrad.data.checksums import forms
+    from surgrad.data.spec import data_root
+
     for kind, spec in DATASETS.items():
         if not spec.ABOUT.files:
             yield kind, "needs no files"
@@ -96,78 +90,3 @@ def _data() -> Iterator[Row]:
         found = [form for form, state in states.items() if state not in ("missing", "damaged")]
         damaged = "damaged; " if "damaged" in states.values() else ""
         yield kind, "there" if found else f"{damaged}surgrad data get {kind}"
-
-
-def _examine(console: Console, experiment: Experiment) -> None:
-    run = build(experiment)
-    console.print(describe(run), soft_wrap=True)
-    table = Table("layer", "rate", "silent", "saturated", "verdict", box=None)
-    for layer in run.health:
-        table.add_row(
-            layer.name,
-            f"{layer.rate:.3g} Hz",
-            f"{100 * layer.silent:.0f} %",
-            f"{100 * layer.saturated:.0f} %",
-            layer.verdict,
-        )
-    console.print(table)
-    for layer in run.health:
-        if layer.advice:
-            console.print(layer.advice, style="yellow")
-    for line in _paths(run):
-        console.print(line, soft_wrap=True)
-    loss, norm, seconds = _one_batch(run)
-    epoch = seconds * run.batches
-    console.print(
-        f"a batch of {experiment.training.batch_size}: loss {loss:.4f}, gradient norm {norm:.3g}, "
-        f"{1e3 * seconds:.0f} ms; about {epoch:.1f} s an epoch of {run.batches} batches, "
-        f"{epoch * experiment.training.epochs / 60:.1f} minutes in all",
-        soft_wrap=True,
-    )
-
-
-def _paths(run: Run) -> Iterator[str]:
-    """Which path each layer takes through the kernels, and why."""
-    if isinstance(run.net, SpikeTimes):
-        return
-    inputs = run.splits.train.inputs
-    density = inputs.density() if isinstance(inputs, SpikeTrain) else None
-    rates = [layer.rate * run.net.dt for layer in run.health] + [0.0]
-    values = inputs if isinstance(inputs, SpikeTrain) else ()
-    for stage, rate in zip(run.net.stages, rates, strict=False):
-        spike = stage.neuron.spike if isinstance(stage.neuron, SpikingNeuron) else None
-        hindrance = obstacle(spike, torch.empty(0))
-        if type(stage.neuron).run is not Neuron.run:
-            hindrance = f"{type(stage.neuron).__name__} goes on step by step, not by a tableau"
-        yield _path(stage, values, density, hindrance)
-        values = stage.neuron.size or ()
-        # smooth spikes are analogue values
-        density = None if isinstance(present(spike), Soft) else rate
-
-
-def _path(
-    stage: Stage, values: SpikeTrain | tuple[int, ...], density: float | None, hindrance: str | None
-) -> str:
-    """The path of a stage, driven by the spikes of a data set or by neurons of some features."""
-    images = None if density is None else spread(stage, values)
-    if images is not None:
-        # what a window lets through is at most what spikes in it
-        behind = min(1.0, (density or 0.0) * images.geometry.window**2)
-        return why(stage.name, behind, hindrance, convolution=True)
-    convolves = any(isinstance(module, torch.nn.Conv2d) for module in stage.connection)
-    product = "convolution" if convolves else "product"
-    if density is None and hindrance is None:
-        return f"{stage.name} uses a dense {product}: its input is analogue, not spikes."
-    if convolves and hindrance is None:
-        return f"{stage.name} uses a dense convolution: events cannot drive its connection."
-    return why(stage.name, 1.0 if density is None else density, hindrance)
-
-
-def _one_batch(run: Run) -> tuple[float, float, float]:
-    """Loss, norm of the gradient, and seconds of a training batch."""
-    net = run.net.train()
-    batch = some(run.splits.train, run.experiment.training.batch_size, run.order)
-    start = time.perf_counter()
-    result = run.rule.gradients(net, on(batch, next(net.parameters()).device), run.objective)
-    norm = torch.nn.utils.get_total_norm([p.grad for p in net.parameters() if p.grad is not None])
-    return float(result.loss), float(norm), time.perf_counter() - start

@@ -5,14 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-import torch
 from rich.console import Console
 from rich.table import Table
-
-from surgrad.training import checkpoint, folder
-from surgrad.training.build import build
-from surgrad.training.scores import evaluate as score
-from surgrad.training.screen import rates
 
 
 def evaluate(run: Path, /, *, split: Literal["test", "validation", "train"] = "test") -> int:
@@ -22,6 +16,13 @@ def evaluate(run: Path, /, *, split: Literal["test", "validation", "train"] = "t
         run: a run folder.
         split: the samples.
     """
+    import torch
+
+    from surgrad.training import checkpoint, folder
+    from surgrad.training.build import build
+    from surgrad.training.scores import evaluate as score
+    from surgrad.training.screen import rates
+
     experiment = folder.read(run)
     torch.set_num_threads(experiment.training.threads or torch.get_num_threads())
     built = build(experiment)

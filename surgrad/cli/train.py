@@ -9,11 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from surgrad.cli.overrides import experiment_of
 from surgrad.errors import MissingExtraError
-from surgrad.training import folder
-from surgrad.training.loop import fit
-from surgrad.training.screen import Screen, result_line
 from surgrad.training.sinks import Event, Finished
 
 EXAMPLES = 256
@@ -37,6 +33,11 @@ def train(
         out: the run folder; `runs/NAME-SEED` by default.
         resume: go on with the run in the folder.
     """
+    from surgrad.cli.overrides import experiment_of
+    from surgrad.training import folder
+    from surgrad.training.loop import fit
+    from surgrad.training.screen import Screen, result_line
+
     experiment, named = experiment_of([file, *overrides], flags=("out", "resume"))
     place = out or Path("runs") / f"{experiment.name}-{experiment.seed}"
     seen = Seen()

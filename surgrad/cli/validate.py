@@ -6,8 +6,6 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from surgrad.cli.overrides import experiment_of
-
 
 def validate(
     file: Annotated[str, Parameter(allow_leading_hyphen=True)],
@@ -20,6 +18,8 @@ def validate(
         file: a TOML file, or the name of an experiment that comes with surgrad.
         overrides: pairs of `--key.path value`.
     """
+    from surgrad.cli.overrides import experiment_of
+
     experiment, _ = experiment_of([file, *overrides])
     layers = [layer.neuron for layer in (*experiment.network.layers, experiment.network.readout)]
     print(

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from surgrad.training.build import Run
-from surgrad.training.scores import Scores
 from surgrad.training.sinks import BatchDone, EpochDone, Event, Finished, Started
-from surgrad.training.summary import Summary
+
+if TYPE_CHECKING:
+    from surgrad.training.build import Run
+    from surgrad.training.scores import Scores
+    from surgrad.training.summary import Summary
 
 REFRESH = 0.1
 """Seconds between updates of the bar."""

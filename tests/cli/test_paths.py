@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from surgrad.cli.doctor import _paths
+from surgrad.cli.health import paths
 from surgrad.events import SpikeTrain
 from surgrad.kernels import choice
 from surgrad.network import Sequential
@@ -24,7 +24,7 @@ def lines(inputs: Any, second: nn.Module) -> list[str]:
     health = [SimpleNamespace(rate=60.0), SimpleNamespace(rate=20.0)]
     splits = SimpleNamespace(train=SimpleNamespace(inputs=inputs))
     run: Any = SimpleNamespace(net=net, splits=splits, health=health)
-    return list(_paths(run))
+    return list(paths(run))
 
 
 def test_convolutions_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
