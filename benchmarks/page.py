@@ -32,16 +32,20 @@ def single(runs: Iterable[Run]) -> list[Run]:
 
 
 def brief(runs: Iterable[Run]) -> str:
-    """One sentence: how long the fastest peer takes for each workload on one thread."""
-    found = []
+    """A table for those in a hurry: how long the fastest peers take on one thread."""
+    rows = []
     for run in single(runs):
-        own, other = run.row("surgrad"), run.fastest()
-        if run.threads == 1 and own is not None and own.ranked and other is not None:
-            found.append(f"{speed(other, own)} ({other.contender}; {run.title})")
-    return (
-        "Time of a training step on one thread of a processor, that of the fastest other library "
-        f"over that of surgrad: {', '.join(found)}."
-    )
+        own = run.row("surgrad")
+        if run.threads == 1 and own is not None and own.ranked:
+            fastest = (run.fastest(), run.fastest("PyTorch"))
+            rows.append([run.title, *(_times(own, other) for other in fastest)])
+    heading = ("network", "fastest library", "fastest PyTorch library")
+    text = "How many times longer than surgrad others take for a training step, on one thread:"
+    return f"{text}\n\n{markdown(heading, rows)}"
+
+
+def _times(own: Row, other: Row | None) -> str:
+    return "" if other is None else f"{speed(other, own)} ({other.contender})"
 
 
 def body(runs: list[Run]) -> str:

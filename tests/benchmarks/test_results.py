@@ -69,7 +69,7 @@ def test_the_page_gets_its_tables() -> None:
     assert "| W1 | 1 | 11 | quick, 22 ms | 2.00 | slow, 44 ms | 4.00 | 33 ms | 3.00 |" in text
     assert "| W1 | surgrad | 11 |" in text
     assert "## W1: a→b\n\nCommit abc, 3 rounds.\n" in text
-    assert brief(runs).endswith(": 2.00 (quick; a→b).")
+    assert brief(runs).endswith("\n| a→b | 2.00 (quick) | 4.00 (slow) |")
     with pytest.raises(FormatError):
         rewrite("# A\n", "new")
 

@@ -22,7 +22,10 @@ ROOT = Path(__file__).parents[2]
 RUN = [ROOT / "README.md", ROOT / "docs" / "quickstart.md"]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # what makes a training command short, in place of what the page says
-QUICK = ["--training.epochs", "1", "--data.limit", "64"]
+QUICK = {
+    "train": ["--training.epochs", "1", "--data.limit", "64"],
+    "compare": ["--training.epochs", "1", "--data.limit", "64", "--seeds", "1"],
+}
 
 
 def environment() -> dict[str, str]:
@@ -32,15 +35,14 @@ def environment() -> dict[str, str]:
 
 
 def shortened(words: list[str]) -> list[str]:
-    """A training command with few epochs and samples."""
-    if words[1] != "train":
-        return words
+    """A training command with few epochs, samples and seeds."""
+    quick = QUICK.get(words[1], [])
     kept = list(words)
-    for option in QUICK[::2]:
+    for option in quick[::2]:
         if option in kept:
             at = kept.index(option)
             del kept[at : at + 2]
-    return kept + QUICK
+    return kept + quick
 
 
 def check(words: list[str]) -> None:
