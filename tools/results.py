@@ -25,40 +25,41 @@ def main() -> None:
     parser.add_argument("--vary", nargs="+", default=[], metavar=("KEY", "VALUE"))
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
-    key, values = (options.vary[0], options.vary[1:]) if options.vary else ("", [""])
+    key, *values = options.vary or [""]
+    variants = [{key: value} for value in values] if key else [{}]
     for seed in range(options.seeds):
         for experiment in options.experiments:
-            for value in values:
-                run(experiment, seed, key, value, options.threads)
+            for changes in variants:
+                run(experiment, seed, changes, options.threads)
     print("| experiment | runs | test | validation | epochs | seconds a run |")
     print("|---|---|---|---|---|---|")
     for experiment in options.experiments:
-        for value in values:
-            print(row(experiment, value, options.seeds))
+        for changes in variants:
+            print(row(experiment, changes, options.seeds))
 
 
-def folder(experiment: Path, seed: int, value: str) -> Path:
-    return RUNS / "-".join(filter(None, (experiment.stem, value, str(seed))))
+def folder(experiment: Path, seed: int, changes: dict[str, str]) -> Path:
+    return RUNS / "-".join((experiment.stem, *changes.values(), str(seed)))
 
 
-def run(experiment: Path, seed: int, key: str, value: str, threads: int) -> None:
-    out = folder(experiment, seed, value)
+def run(experiment: Path, seed: int, changes: dict[str, str], threads: int) -> None:
+    out = folder(experiment, seed, changes)
     if (out / "summary.json").exists():
         return
-    changes = [f"--{key}", value] if key else []
-    fixed = ["--seed", str(seed), "--training.threads", str(threads)]
-    command = ["train", str(experiment), "--out", str(out), "--resume", *fixed, *changes]
+    fixed = {"seed": str(seed), "training.threads": str(threads)}
+    words = [word for key, value in (fixed | changes).items() for word in (f"--{key}", value)]
+    command = ["train", str(experiment), "--out", str(out), "--resume", *words]
     subprocess.run([sys.executable, "-m", "surgrad", *command], check=True)
 
 
-def row(experiment: Path, value: str, seeds: int) -> str:
-    paths = [folder(experiment, seed, value) / "summary.json" for seed in range(seeds)]
+def row(experiment: Path, changes: dict[str, str], seeds: int) -> str:
+    paths = [folder(experiment, seed, changes) / "summary.json" for seed in range(seeds)]
     found = [json.loads(path.read_text()) for path in paths]
     test, validation = (
         spread([s[part]["accuracy"] for s in found]) for part in ("test", "validation")
     )
     seconds = statistics.median(s["seconds"] for s in found)
-    name = f"{experiment.stem} {value}".strip()
+    name = " ".join((experiment.stem, *changes.values()))
     return (
         f"| {name} | {len(found)} | {test} | {validation} | {found[0]['epochs']} | {seconds:.0f} |"
     )
