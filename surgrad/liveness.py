@@ -43,6 +43,7 @@ def initialise(
     inputs: SpikeTrain | Tensor,
     *,
     lengths: Tensor | None = None,
+    xi: float = 1.0,
     generator: torch.Generator | None = None,
 ) -> None:
     """Draw all weights anew, fluctuation-driven for the input that the network really gets.
@@ -55,13 +56,17 @@ def initialise(
         net: the network; its weights are overwritten, biases set to zero.
         inputs: a batch of real input, `(time, batch, *features)`.
         lengths: the valid steps of each sample.
+        xi: how many standard deviations of the membrane lie between rest and threshold, for the
+            neurons that spike; with a small one many of them fire.
         generator: for reproducible draws.
 
     Raises:
-        ArgumentError: if the input has no spikes at all.
+        ArgumentError: if the input has no spikes at all, or `xi` is not positive.
 
     References: Rossbroich, Gygax & Zenke 2022; see `surgrad.connections.initialisation`.
     """
+    if xi <= 0:
+        raise ArgumentError("xi", got=xi, expected="more than 0")
     if isinstance(inputs, SpikeTrain):
         lengths = inputs.lengths if lengths is None else lengths
         values = inputs.to_dense()
@@ -75,11 +80,12 @@ def initialise(
         for stage in net.stages:
             tableau = stage.neuron.linearised()
             mean_square = mean_square_trace(tableau, _before_weights(stage.connection, values))
-            set_weights(stage, mean_square, generator=generator)
+            away = xi if stage.neuron.spiking else 1.0
+            set_weights(stage, mean_square, xi=away, generator=generator)
             output = stage.neuron.run(each_step(stage.connection, values), lengths=lengths).output
             if isinstance(stage.neuron, SpikingNeuron) and stage.neuron.recurrent is not None:
                 recurrent = mean_square_trace(tableau, output)
-                set_weights(stage, mean_square, recurrent=recurrent, generator=generator)
+                set_weights(stage, mean_square, recurrent=recurrent, xi=away, generator=generator)
                 current = each_step(stage.connection, values)
                 output = stage.neuron.run(current, lengths=lengths).output
             values = output

@@ -74,6 +74,25 @@ def test_weights_are_left_alone_when_no_rate_is_given():
     assert torch.equal(linear.weight, before)
 
 
+@pytest.mark.parametrize("recurrent", [False, True])
+def test_xi_says_how_far_from_rest_the_threshold_is(recurrent):
+    neuron = CuBaLIF(400, threshold=0.5, reset="none", recurrent=recurrent)
+    net = Sequential(nn.Linear(200, 400), neuron, nn.Linear(400, 9), LI(9), dt=1e-3)
+    inputs, record, readouts, shares = poisson(20.0, time=600), Record("v"), [], []
+    for xi in (2.0, 0.4):
+        initialise(net, inputs, xi=xi, generator=torch.Generator().manual_seed(0))
+        with torch.no_grad():
+            output, _ = net(inputs, record=record)
+        v = record.layers.pop(0)["v"]
+        shares.append(float(v.square().mean().sqrt()) * xi / 0.5)
+        readouts.append(float(output.square().mean().sqrt()))
+        record.layers.clear()
+    # spikes that come back are correlated, which the variance of the recurrent part leaves out
+    assert shares == pytest.approx([1.0, 1.0], rel=0.5 if recurrent else 0.1)
+    # a read-out has no threshold
+    assert readouts == pytest.approx([1.0, 1.0], rel=0.3)
+
+
 def test_initialisation_is_reproducible_and_refuses_silence():
     net = Sequential(nn.Linear(200, 9), LIF(9, recurrent=True), dt=1e-3)
     draws = []
@@ -83,6 +102,8 @@ def test_initialisation_is_reproducible_and_refuses_silence():
     assert all(torch.equal(a, b) for a, b in zip(*draws, strict=True))
     with pytest.raises(ArgumentError, match="no spike"):
         initialise(net, torch.zeros(5, 2, 200))
+    with pytest.raises(ArgumentError, match="xi"):
+        initialise(net, poisson(20.0), xi=0.0)
 
 
 @pytest.mark.parametrize(("scale", "verdict"), [(0.0, "silent"), (1e4, "saturated")])

@@ -18,6 +18,7 @@ def set_weights(
     mean_square: float,
     *,
     recurrent: float | None = None,
+    xi: float = 1.0,
     generator: torch.Generator | None = None,
 ) -> None:
     """Draw a stage's weights anew, fluctuation-driven, and set its bias to zero.
@@ -26,6 +27,7 @@ def set_weights(
         stage: the connection and its neurons.
         mean_square: `E[(ε * s)²]` of the connection's input.
         recurrent: the same for the neurons' own spikes; that of the input by default.
+        xi: how many standard deviations of the membrane lie between rest and threshold.
         generator: for reproducible draws.
     """
     neuron = stage.neuron
@@ -41,6 +43,7 @@ def set_weights(
             mean_square,
             threshold=threshold,
             share=share,
+            xi=xi,
             generator=generator,
         )
         if getattr(module, "bias", None) is not None:
@@ -51,5 +54,6 @@ def set_weights(
             mean_square if recurrent is None else recurrent,
             threshold=threshold,
             share=1.0 - FEED_FORWARD_SHARE,
+            xi=xi,
             generator=generator,
         )

@@ -127,7 +127,7 @@ def _network(
         timed.initialise(batch.inputs, generator)
         return timed
     net = make_network(spec, info.features, info.outputs, info.dt, chance=chance)
-    initialise(net, batch.inputs, lengths=batch.lengths, generator=generator)
+    initialise(net, batch.inputs, lengths=batch.lengths, xi=spec.xi, generator=generator)
     return net
 
 

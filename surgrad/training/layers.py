@@ -282,7 +282,8 @@ class Network(Kind):
         layers: the hidden layers.
         readout: the last layer; its size is what the data ask for.
         spike: the spike function.
-        target_rate: hertz, at which the initialisation expects hidden neurons to fire.
+        xi: how many standard deviations of a membrane lie between rest and threshold before
+            training; with a small one many neurons fire in every step.
     """
 
     kind: str = "steps"
@@ -293,6 +294,7 @@ class Network(Kind):
     spike: Annotated[Kind, OneOf(SPIKES, "surrogate")] = Field(
         default_factory=lambda: SPIKES["surrogate"].model_validate({})
     )
+    xi: Positive = 1.0
 
     @model_validator(mode="after")
     def _sized(self) -> Self:

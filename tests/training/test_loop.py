@@ -65,6 +65,13 @@ def test_the_test_samples_are_seen_once_with_the_best_weights_after_all_else(
     assert found.brief() == summary.test
 
 
+def test_xi_of_the_file_makes_hidden_neurons_louder(tiny: Make) -> None:
+    plain, loud = build(tiny()), build(tiny(**{"network.xi": 0.25}))
+    first, louder = (next(p for p in run.net.parameters() if p.dim() == 2) for run in (plain, loud))
+    assert torch.allclose(louder, 4 * first)
+    assert loud.health[0].rate > 2 * plain.health[0].rate
+
+
 @pytest.mark.parametrize(
     ("scores", "best"),
     [
