@@ -8,7 +8,7 @@ import torch
 from pydantic import model_validator
 from torch import Tensor
 
-from surgrad.data.base import Info, Samples, Splits
+from surgrad.data.base import Samples, Splits
 from surgrad.data.encoders import constant, latency, poisson
 from surgrad.data.spec import About, Count, DataSpec, NotNegative, Positive
 from surgrad.data.splits import stratified_split
@@ -67,16 +67,12 @@ class Digits(DataSpec, frozen=True):
             samples.subset(part)
             for part in stratified_split(labels, (0.6, 0.2, 0.2), self.split_seed)
         ]
-        info = Info(
-            name=self.kind,
+        info = self.info(
             features=(64,),
             time=self.time,
             dt=self.dt,
             classes=10,
             labels=tuple("0123456789"),
-            target="class",
-            source=self.ABOUT.source,
-            licence=self.ABOUT.licence,
         )
         return self.splits(parts, info)
 

@@ -194,16 +194,11 @@ class MackeyGlass(DataSpec, frozen=True):
 
     def _info(self) -> Info:
         units = {"analog": 1, "population": self.units, "level_crossing": 2}
-        return Info(
-            name=self.kind,
+        return self.info(
             features=(units[self.encoding],),
             time=self.time,
             dt=self.dt,
-            classes=None,
-            labels=(),
             target="values",
-            source=self.ABOUT.source,
-            licence=self.ABOUT.licence,
             outputs=1,
             note=f"values {self.horizon} steps ahead, mean 0 and variance 1 in training",
         )

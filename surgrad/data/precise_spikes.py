@@ -10,7 +10,7 @@ import torch
 from pydantic import model_validator
 from torch import Tensor
 
-from surgrad.data.base import Info, Samples, Splits
+from surgrad.data.base import Samples, Splits
 from surgrad.data.encoders import checks, poisson
 from surgrad.data.pictures import Picture, draw
 from surgrad.data.spec import About, Count, DataSpec, NotNegative, Positive
@@ -161,16 +161,11 @@ class PreciseSpikes(DataSpec, frozen=True):
         rates = torch.full((self.patterns, self.units), self.rate)
         inputs = poisson(rates, time=self.time, dt=self.dt, generator=generator)
         samples = Samples(inputs, self._targets(generator))
-        info = Info(
-            name=self.kind,
+        info = self.info(
             features=(self.units,),
             time=self.time,
             dt=self.dt,
-            classes=None,
-            labels=(),
             target="spikes",
-            source=self.ABOUT.source,
-            licence=self.ABOUT.licence,
             outputs=self.outputs,
             note="train, validation and test are the same samples",
         )

@@ -9,7 +9,7 @@ import torch
 from pydantic import model_validator
 from torch import Tensor
 
-from surgrad.data.base import Info, Samples, Splits
+from surgrad.data.base import Samples, Splits
 from surgrad.data.encoders import at_times, checks
 from surgrad.data.spec import About, Count, DataSpec, Positive
 from surgrad.data.splits import stratified_split
@@ -142,16 +142,11 @@ class Randman(DataSpec, frozen=True):
             samples.subset(part)
             for part in stratified_split(labels, (0.8, 0.1, 0.1), self.split_seed)
         ]
-        info = Info(
-            name=self.kind,
+        info = self.info(
             features=(self.units,),
             time=self.time,
             dt=self.dt,
             classes=self.classes,
-            labels=(),
-            target="class",
-            source=self.ABOUT.source,
-            licence=self.ABOUT.licence,
         )
         return self.splits(parts, info)
 

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 import torch
 
-from surgrad.data.base import Info, Samples, Splits
+from surgrad.data.base import Samples, Splits
 from surgrad.data.encoders import poisson
 from surgrad.data.spec import About, Count, DataSpec, Positive
 
@@ -55,16 +55,11 @@ class RandomPatterns(DataSpec, frozen=True):
         spikes = poisson(rates, time=self.time, dt=self.dt, generator=generator)
         labels = torch.arange(self.samples) % self.classes
         samples = Samples(spikes, labels[torch.randperm(self.samples, generator=generator)])
-        info = Info(
-            name=self.kind,
+        info = self.info(
             features=(self.units,),
             time=self.time,
             dt=self.dt,
             classes=self.classes,
-            labels=(),
-            target="class",
-            source=self.ABOUT.source,
-            licence=self.ABOUT.licence,
             note="train, validation and test are the same samples: the task is to memorise them",
         )
         train = samples if self.limit is None else samples.subset(range(self.samples)[: self.limit])

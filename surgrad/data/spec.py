@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from surgrad.errors import FormatError
 
 if TYPE_CHECKING:
-    from surgrad.data.base import Info, Samples, Splits
+    from surgrad.data.base import Info, Samples, Splits, Target
 
 Count: TypeAlias = Annotated[int, Field(ge=1)]
 Positive: TypeAlias = Annotated[float, Field(gt=0)]
@@ -62,6 +62,27 @@ class DataSpec(BaseModel, ABC, frozen=True, extra="forbid", allow_inf_nan=False)
     @abstractmethod
     def load(self) -> Splits:
         """Read or generate the samples."""
+
+    def info(
+        self,
+        *,
+        features: tuple[int, ...],
+        time: int,
+        dt: float,
+        classes: int | None = None,
+        labels: tuple[str, ...] = (),
+        target: Target = "class",
+        outputs: int = 0,
+        note: str = "",
+    ) -> Info:
+        """What the samples are, see `Info`; its name, source and licence are the catalogue's."""
+        from surgrad.data.base import Info
+
+        about = self.ABOUT
+        return Info(
+            self.kind, features, time, dt, classes, labels, target, about.source, about.licence,
+            outputs, note,
+        )  # fmt: skip
 
     def splits(self, parts: Sequence[Samples], info: Info) -> Splits:
         """Train, validation and test, with `limit` applied to the first."""

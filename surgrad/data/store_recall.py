@@ -8,7 +8,7 @@ import torch
 from pydantic import model_validator
 from torch.nn.functional import one_hot
 
-from surgrad.data.base import Info, Samples, Splits
+from surgrad.data.base import Samples, Splits
 from surgrad.data.encoders import poisson
 from surgrad.data.spec import About, Count, DataSpec, Positive
 from surgrad.errors import ArgumentError
@@ -95,16 +95,13 @@ class StoreRecall(DataSpec, frozen=True):
         generator = torch.Generator().manual_seed(self.split_seed)
         fifth = max(1, self.train // 5)
         parts = [self._draw(count, generator) for count in (self.train, fifth, fifth)]
-        info = Info(
-            name=self.kind,
+        info = self.info(
             features=(len(GROUPS) * self.group,),
             time=self.phases * self.steps,
             dt=self.dt,
             classes=2,
             labels=GROUPS[:2],
             target="step_class",
-            source=self.ABOUT.source,
-            licence=self.ABOUT.licence,
         )
         return self.splits(parts, info)
 

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import model_validator
 
-from surgrad.data.base import Info, Samples, Splits
+from surgrad.data.base import Samples, Splits
 from surgrad.data.encoders import at_times
 from surgrad.data.spec import About, Count, DataSpec, NotNegative, Positive
 from surgrad.errors import ArgumentError
@@ -70,16 +70,12 @@ class TemporalXOR(DataSpec, frozen=True):
         generator = torch.Generator().manual_seed(self.split_seed)
         parts = [self._draw(generator) for _ in range(3)]
         same = "" if self.jitter else "train, validation and test are the same four patterns"
-        info = Info(
-            name=self.kind,
+        info = self.info(
             features=(2 if self.bias is None else 3,),
             time=self.time,
             dt=self.dt,
             classes=2,
             labels=("same", "different"),
-            target="class",
-            source=self.ABOUT.source,
-            licence=self.ABOUT.licence,
             note=same,
         )
         return self.splits(parts, info)

@@ -10,7 +10,7 @@ import torch
 from pydantic import model_validator
 from torch import Tensor
 
-from surgrad.data.base import Info, Samples, Splits
+from surgrad.data.base import Samples, Splits
 from surgrad.data.encoders import at_times
 from surgrad.data.spec import About, Count, DataSpec, NotNegative, Positive, find_file
 from surgrad.errors import ArgumentError, FormatError
@@ -142,16 +142,12 @@ class YinYang(DataSpec, frozen=True):
             for part, count in SIZES.items()
         ]
         samples = [Samples(self._encode(points), labels) for points, labels in parts]
-        info = Info(
-            name=self.kind,
+        info = self.info(
             features=(4 if self.bias is None else 5,),
             time=self.time,
             dt=self.dt,
             classes=3,
             labels=LABELS,
-            target="class",
-            source=self.ABOUT.source,
-            licence=self.ABOUT.licence,
             note=f"{self.source} arrays",
         )
         return self.splits(samples, info)

@@ -65,16 +65,13 @@ def describe(
 ) -> Info:
     """What a data set is, from its inputs and its entry in the catalogue."""
     sparse = isinstance(spikes, SpikeTrain)
-    return Info(
-        name=spec.kind,
+    return spec.info(
         features=spikes.features if sparse else tuple(spikes.shape[2:]),
         time=spikes.time if sparse else spikes.shape[1],
         dt=dt,
         classes=len(labels),
         labels=labels,
         target=target,
-        source=spec.ABOUT.source,
-        licence=spec.ABOUT.licence,
         note=note,
     )
 
