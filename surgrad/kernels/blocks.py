@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import torch
 
+from surgrad.kernels import team
+
 # a fixed number makes sums over samples independent of the number of threads
 DETERMINISTIC_BLOCKS = 8
-
-_pools: dict[int, ThreadPoolExecutor] = {}
-os.register_at_fork(after_in_child=_pools.clear)
 
 
 def bounds(tasks: int) -> list[tuple[int, int]]:
@@ -31,23 +27,16 @@ def bounds(tasks: int) -> list[tuple[int, int]]:
 
 def run(blocks: list[tuple[int, int]], work: Callable[[int, int, int], None]) -> None:
     """Call `work(block, first, last)` for all blocks, on as many threads as torch uses."""
-    threads = min(torch.get_num_threads(), len(blocks))
-    pending = deque(enumerate(blocks))
+    pending, threads = dict(enumerate(blocks)), torch.get_num_threads()
 
-    def take() -> None:
-        while pending:
-            try:
-                index, block = pending.popleft()
-            except IndexError:
-                return
-            work(index, *block)
+    def take(thread: int) -> None:
+        # first those that this thread has had before: what it wrote then is still near it
+        for index in (*range(thread, len(blocks), threads), *range(len(blocks))):
+            block = pending.pop(index, None)
+            if block is not None:
+                work(index, *block)
 
-    if threads > 1 and threads not in _pools:
-        _pools[threads] = ThreadPoolExecutor(threads - 1, thread_name_prefix="surgrad")
-    # the caller works too: one that slept would leave its processor to those it has woken
-    waiting = [_pools[threads].submit(take) for _ in range(threads - 1)]
-    try:
-        take()
-    finally:
-        for future in waiting:
-            future.result()
+    if len(blocks) == 1:
+        take(0)
+    else:
+        team.everyone(take)

@@ -82,7 +82,8 @@ def test_the_default_compiler():
     torch.testing.assert_close(out, true)
     found = [torch.autograd.grad(x.square().sum(), list(net.parameters())) for x in (out, true)]
     for mine, expected in zip(*found, strict=True):
-        torch.testing.assert_close(mine, expected)
+        # time constants are kept in float64, and their gradients are float32's all the same
+        torch.testing.assert_close(mine.float(), expected.float())
 
 
 # the compiler warns of what it does itself
