@@ -103,6 +103,6 @@ def test_bugs_keep_their_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) ->
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr("surgrad.cli.validate.experiment_of", broken)
+    monkeypatch.setattr("surgrad.cli.overrides.experiment_of", broken)
     with pytest.raises(ZeroDivisionError):
         run("validate", "digits")
