@@ -76,7 +76,12 @@ def most(times: np.ndarray, weights: np.ndarray) -> int:
 
 
 def run(
-    net: Net, mode: str, pythons: dict[str, str], rounds: int, without: tuple[str, ...] = ()
+    net: Net,
+    mode: str,
+    pythons: dict[str, str],
+    rounds: int,
+    without: tuple[str, ...] = (),
+    threads: int = 1,
 ) -> list[str]:
     """Rows of the table: milliseconds of a step, against the first contender."""
     with ExitStack() as stack:
@@ -90,7 +95,7 @@ def run(
             python = pythons.get(entry.family, sys.executable)
             words = ("benchmarks.first_spikes_worker", name, str(file), mode)
             try:
-                child = stack.enter_context(Child(python, 1, PATIENCE, *words))
+                child = stack.enter_context(Child(python, threads, PATIENCE, *words))
                 found = dict(np.load(child.ask("step", out=str(folder / "found.npz"))["out"]))
                 truth = truth or found
                 why = differs(found, truth)
@@ -141,6 +146,7 @@ def main() -> None:
     parser.add_argument("--python", nargs="+", default=[], metavar="FAMILY=INTERPRETER")
     parser.add_argument("--without", nargs="+", choices=CONTENDERS, default=[])
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     pythons = dict(text.split("=", 1) for text in options.python)
     for name in options.nets:
@@ -148,10 +154,8 @@ def main() -> None:
             sizes = "-".join(map(str, NETS[name].sizes))
             print(f"\n{name}, {sizes}, batch {NETS[name].batch}, neurons spike {mode}\n")
             print("| library | ms a step | times | s an epoch |\n|---|---|---|---|")
-            print(
-                "\n".join(run(NETS[name], mode, pythons, options.rounds, tuple(options.without))),
-                flush=True,
-            )
+            how = (pythons, options.rounds, tuple(options.without), options.threads)
+            print("\n".join(run(NETS[name], mode, *how)), flush=True)
 
 
 if __name__ == "__main__":

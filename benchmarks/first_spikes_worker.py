@@ -85,7 +85,6 @@ def _torch(
     """A step of two modules in a unit of time, with weights `factor` times ours."""
     import torch
 
-    torch.set_num_threads(1)
     if factor is None:
         factor = [1.0, 1.0]
         for layer, name in zip(layers, ("first", "second"), strict=True):
