@@ -58,7 +58,10 @@ def sequence(output: Any, lengths: Any) -> tuple[Tensor, Tensor]:
     time, batch = output.shape[:2]
     if lengths is None:
         return output, torch.full((batch,), time, dtype=torch.long, device=output.device)
-    valid = lengths_of(lengths, batch, time).to(output.device)
+    given = lengths_of(lengths, batch, time)
+    valid = given.to(output.device)
+    if bool((given == time).all()):
+        return output, valid
     # `where`, not a product: the padding may hold anything, infinities too
     inside = within(time, valid).view(time, batch, *(1,) * (output.dim() - 2))
     return output.where(inside, torch.zeros((), dtype=output.dtype, device=output.device)), valid
