@@ -16,7 +16,7 @@ from surgrad.kernels import engine
 from surgrad.kernels.scan import NeuronState
 from surgrad.learning.base import EVERYTHING, Need, Result, Rule, stepped
 from surgrad.learning.bptt import BPTT
-from surgrad.learning.feedback import fixed, matrix
+from surgrad.learning.forward.feedback import fixed, matrix
 from surgrad.network import Network, Sequential, State, Values, by_events
 from surgrad.neurons import Neuron
 from surgrad.objectives import Loss, Objective

@@ -12,10 +12,10 @@ from torch.nn.functional import cross_entropy, one_hot, smooth_l1_loss
 from surgrad.errors import ArgumentError, RuleError
 from surgrad.events import SpikeTrain
 from surgrad.learning.base import Batch
-from surgrad.learning.cells import Cell
-from surgrad.learning.chunks import Ahead, ChunkSignal
-from surgrad.learning.feedback import fixed
 from surgrad.learning.forward import Deltas, ForwardRule, Layers, Setting, Signal
+from surgrad.learning.forward.cells import Cell
+from surgrad.learning.forward.chunks import Ahead, ChunkSignal
+from surgrad.learning.forward.feedback import fixed
 from surgrad.objectives.checks import one_of
 
 

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from surgrad.errors import ArgumentError, RuleError
 from surgrad.learning.base import Need
-from surgrad.learning.cells import Cell
-from surgrad.learning.chunks import Ahead, ChunkSignal, back, carries_back, shifted, slope
-from surgrad.learning.feedback import Broadcast, Follower, matrix, through_layers
 from surgrad.learning.forward import ForwardRule, Setting, Signal, delays
+from surgrad.learning.forward.cells import Cell
+from surgrad.learning.forward.chunks import Ahead, ChunkSignal, back, carries_back, shifted, slope
+from surgrad.learning.forward.feedback import Broadcast, Follower, matrix, through_layers
 from surgrad.objectives import Objective
 from surgrad.objectives.checks import one_of
 from surgrad.tableau import Tableau
@@ -29,9 +29,10 @@ class EProp(ForwardRule):
         e_{ji}[n] = h(v_j[n])\, c \cdot G_{ji}[n], \qquad
         L_j[n] = \sum_k B_{jk} \frac{\partial E}{\partial y_k[n]}
 
-    `G` is the neuron's own sensitivity, see `surgrad.learning.traces`: for `LIF` a low-pass filter
-    of the presynaptic spikes, for `ALIF` with a slow second component. The bar is the read-out's
-    filter `κ`. What is left out is what the neuron's spikes do to it by way of other neurons.
+    `G` is the neuron's own sensitivity, see `surgrad.learning.forward.traces`: for `LIF` a low-pass
+    filter of the presynaptic spikes, for `ALIF` with a slow second component. The bar is the
+    read-out's filter `κ`. What is left out is what the neuron's spikes do to it by way of other
+    neurons.
     Time constants and thresholds that are learnable have traces of their own.
 
     Rates are regularised by the penalties of the objective, whose gradient at the spike counts is a

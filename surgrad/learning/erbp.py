@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from surgrad.learning.base import Batch
-from surgrad.learning.cells import Cell, Fire, spike_of, surrogate_fire
-from surgrad.learning.chunks import Ahead, ChunkSignal
-from surgrad.learning.feedback import fixed
-from surgrad.learning.filters import linear
 from surgrad.learning.forward import Deltas, ForwardRule, Layers, Setting, Signal
+from surgrad.learning.forward.cells import Cell, Fire, spike_of, surrogate_fire
+from surgrad.learning.forward.chunks import Ahead, ChunkSignal
+from surgrad.learning.forward.feedback import fixed
+from surgrad.learning.forward.filters import linear
 from surgrad.network import Sequential, Stage
 from surgrad.objectives.checks import positive
 from surgrad.spikes import Surrogate

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from surgrad.errors import RuleError
 from surgrad.learning.base import Batch, Need
-from surgrad.learning.cells import Cell, Fire, spike_of
-from surgrad.learning.feedback import through_layers
 from surgrad.learning.forward import ForwardRule, Setting, Signal
+from surgrad.learning.forward.cells import Cell, Fire, spike_of
+from surgrad.learning.forward.feedback import through_layers
 from surgrad.network import Sequential, Stage
 from surgrad.neurons import NonlinearNeuron, SpikingNeuron
 from surgrad.tableau import Tableau

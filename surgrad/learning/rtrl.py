@@ -15,12 +15,12 @@ from surgrad.connections import each_step, weighted
 from surgrad.errors import ArgumentError
 from surgrad.kernels.scan import NeuronState, rest
 from surgrad.learning.base import Batch, Need, Result, Rule, evaluate, stepped
-from surgrad.learning.cells import known, like_weights
 from surgrad.learning.eprop import EProp
-from surgrad.learning.errors import ErrorSource, OnlineErrors, errors_of
 from surgrad.learning.forward import frames, inside
+from surgrad.learning.forward.cells import known, like_weights
+from surgrad.learning.forward.errors import ErrorSource, OnlineErrors, errors_of
+from surgrad.learning.forward.traces import add_gradient
 from surgrad.learning.reach import reach
-from surgrad.learning.traces import add_gradient
 from surgrad.network import Network, Sequential, Stage
 from surgrad.neurons import Neuron, SpikingNeuron
 from surgrad.objectives import Loss, Objective, as_objective

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from surgrad.errors import ArgumentError, RuleError
 from surgrad.learning.base import Need
-from surgrad.learning.cells import Cell
-from surgrad.learning.chunks import ChunkSignal, carries_back
-from surgrad.learning.errors import Errors, ErrorSource
-from surgrad.learning.feedback import Broadcast
-from surgrad.learning.filters import backwards, double_exponential, linear
 from surgrad.learning.forward import ForwardRule, Setting, Signal, delays
+from surgrad.learning.forward.cells import Cell
+from surgrad.learning.forward.chunks import ChunkSignal, carries_back
+from surgrad.learning.forward.errors import Errors, ErrorSource
+from surgrad.learning.forward.feedback import Broadcast
+from surgrad.learning.forward.filters import backwards, double_exponential, linear
 from surgrad.objectives import Objective
 from surgrad.objectives.base import ClassLoss, LabelledSteps
 from surgrad.objectives.checks import one_of, positive, sequence, spikes_like

@@ -9,7 +9,7 @@ from surgrad.errors import RuleError
 from surgrad.events import SpikeTrain
 from surgrad.kernels import engine
 from surgrad.learning import BPTT, DirectFeedbackAlignment, FeedbackAlignment
-from surgrad.learning.feedback import fixed
+from surgrad.learning.forward.feedback import fixed
 from surgrad.network import Sequential
 from surgrad.neurons import LI, CuBaLIF
 from surgrad.objectives import Objective, RateBound, losses

@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from surgrad.learning import BPTT, DECOLLE, OTTT, EProp, SuperSpike, chunks
-from surgrad.learning.feedback import fixed
-from surgrad.learning.filters import double_exponential
+from surgrad.learning import BPTT, DECOLLE, OTTT, EProp, SuperSpike
+from surgrad.learning.forward import chunks
+from surgrad.learning.forward.feedback import fixed
+from surgrad.learning.forward.filters import double_exponential
 from surgrad.neurons import ALIF, LIF, CuBaLIF
 from surgrad.objectives import losses
 from tests.learning.nets import SIZE, TIME, assert_equal, batch, cosine, gradients, network
@@ -54,7 +55,7 @@ def compare(rule, net, data, leaf, objective, loss=losses.every_step):
 @pytest.fixture(params=["step by step", "one chunk", "chunks"])
 def path(request, monkeypatch):
     if request.param == "step by step":
-        monkeypatch.setattr("surgrad.learning.forward.hindrance", lambda *_: "it is asked for")
+        monkeypatch.setattr("surgrad.learning.forward.rule.hindrance", lambda *_: "it is asked for")
     monkeypatch.setattr(chunks, "STEPS", 7 if request.param == "chunks" else 100)
 
 

@@ -10,7 +10,7 @@ from torch.profiler import ProfilerActivity, profile
 from surgrad import kernels
 from surgrad.events import SpikeTrain
 from surgrad.learning import BPTT, DECOLLE, ERBP, OTTT, RTRL, EProp, SuperSpike
-from surgrad.learning.chunks import STEPS
+from surgrad.learning.forward.chunks import STEPS
 from surgrad.network import Sequential
 from surgrad.neurons import LI, CuBaLIF
 from surgrad.objectives import losses

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from surgrad.errors import RuleError
 from surgrad.learning.base import Batch
-from surgrad.learning.cells import Fire, known, spike_of
-from surgrad.learning.errors import Errors
-from surgrad.learning.filters import backwards, linear
 from surgrad.learning.forward import Deltas, ForwardRule, Layers, Setting, Signal
+from surgrad.learning.forward.cells import Fire, known, spike_of
+from surgrad.learning.forward.errors import Errors
+from surgrad.learning.forward.filters import backwards, linear
 from surgrad.learning.samples import loss_terms
 from surgrad.network import Sequential, Stage
 from surgrad.spikes import Stochastic

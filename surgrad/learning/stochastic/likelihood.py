@@ -11,10 +11,10 @@ from torch import Tensor
 from surgrad.errors import RuleError
 from surgrad.events import SpikeTrain
 from surgrad.learning.base import Batch, Need
-from surgrad.learning.cells import Fire
-from surgrad.learning.errors import Errors
-from surgrad.learning.filters import backwards, linear
 from surgrad.learning.forward import Deltas, Layers, Moment, Setting, Signal, inside
+from surgrad.learning.forward.cells import Fire
+from surgrad.learning.forward.errors import Errors
+from surgrad.learning.forward.filters import backwards, linear
 from surgrad.learning.stochastic.base import ScoreRule, less_others, stochastic
 from surgrad.network import Sequential, Stage
 from surgrad.objectives import Objective

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from surgrad.learning.cells import Cell
-from surgrad.learning.errors import ErrorSource, OnlineErrors
-from surgrad.learning.filters import linear
 from surgrad.learning.forward import Setting
+from surgrad.learning.forward.cells import Cell
+from surgrad.learning.forward.errors import ErrorSource, OnlineErrors
+from surgrad.learning.forward.filters import linear
 from surgrad.learning.stochastic.base import Baseline, ScoreRule, less_others
 from surgrad.objectives import Objective
 from surgrad.objectives.checks import one_of, positive

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from surgrad.kernels import blocks
 from surgrad.kernels.first_spike.op import SpikeTimeWarning
-from surgrad.learning.traces import add_gradient
+from surgrad.learning.forward.traces import add_gradient
 from surgrad.network import Stage
 from surgrad.tableau import Entry
 from surgrad.timing.eventprop import grid

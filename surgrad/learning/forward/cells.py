@@ -234,3 +234,16 @@ def _dynamics(stage: Stage, rule: str) -> Tableau | Steps:
         with torch.no_grad():
             return neuron.dynamics()
     return neuron.tableau().map(torch.Tensor.detach)
+
+
+def delays(cells: list[Cell], *, skip_last: bool = False) -> list[int]:
+    """The steps from each layer's spikes to their first effect on the output.
+
+    Args:
+        cells: the layers.
+        skip_last: leave out the last layer, whose filter has its delay.
+    """
+    responses = [cell.response()[0] for cell in cells]
+    if skip_last:
+        responses[-1] = 0
+    return [sum(responses[i + 1 :]) for i in range(len(cells))]

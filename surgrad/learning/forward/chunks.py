@@ -24,10 +24,10 @@ from surgrad.events import SpikeTrain
 from surgrad.kernels import engine
 from surgrad.kernels.scan import NeuronState
 from surgrad.learning.base import Batch
-from surgrad.learning.cells import Cell
-from surgrad.learning.errors import Errors
-from surgrad.learning.past import Past
-from surgrad.learning.traces import collapses
+from surgrad.learning.forward.cells import Cell
+from surgrad.learning.forward.errors import Errors
+from surgrad.learning.forward.past import Past
+from surgrad.learning.forward.traces import collapses
 from surgrad.learning.windows import window
 from surgrad.network import Sequential, by_events
 from surgrad.neurons import Neuron

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from surgrad.errors import RuleError
-from surgrad.learning.cells import Cell
-from surgrad.learning.chunks import Ahead, back, matrix_of, shifted
-from surgrad.learning.forward import Deltas, Here, Layers, Signal
+from surgrad.learning.forward.cells import Cell
+from surgrad.learning.forward.chunks import Ahead, back, matrix_of, shifted
+from surgrad.learning.forward.setting import Deltas, Here, Layers, Signal
 
 
 def fixed(

@@ -6,15 +6,15 @@ from torch import nn
 
 from surgrad import kernels
 from surgrad.events import SpikeTrain
-from surgrad.learning import BPTT, DECOLLE, ERBP, OTTT, EProp, SuperSpike, chunks
-from surgrad.learning.traces import collapses
+from surgrad.learning import BPTT, DECOLLE, ERBP, OTTT, EProp, SuperSpike
+from surgrad.learning.forward import chunks
+from surgrad.learning.forward.traces import collapses
 from surgrad.network import Sequential
 from surgrad.neurons import ALIF, LI, LIF, AdLIF, CuBaLI, CuBaLIF
 from surgrad.objectives import Objective, RateBound, losses
 from surgrad.spikes import Surrogate
 from surgrad.surrogates import fast_sigmoid
-
-from .nets import assert_equal, gradients
+from tests.learning.nets import assert_equal, gradients
 
 TIME, SAMPLES, UNITS = 37, 5, 7
 RULES = {

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from surgrad.learning.cells import Cell, CellState
+from surgrad.learning.forward.cells import Cell, CellState
 from surgrad.neurons import SpikingNeuron
 from surgrad.neurons.nonlinear import NonlinearNeuron, Steps, forward_mode
 from surgrad.tableau import Entry, Tableau, combine

@@ -1,92 +1,28 @@
-"""The engine of the rules that run forward in time: eligibility x learning signal x loss."""
+"""Rules that keep eligibility traces and turn them into gradients as errors come in."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, Protocol, cast
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor
 
 from surgrad.errors import RuleError
-from surgrad.events import SpikeTrain
 from surgrad.learning.base import Batch, Result, Rule, evaluate, stepped
-from surgrad.learning.cells import Cell, CellState, Fire, cells_of
-from surgrad.learning.chunks import Chunks, ChunkSignal, hindrance
-from surgrad.learning.errors import Errors, ErrorSource, OnlineErrors, errors_of
-from surgrad.learning.filters import Filtered, backwards
-from surgrad.learning.traces import Eligibility, Traces, add_gradient
+from surgrad.learning.forward.cells import Cell, Fire, cells_of
+from surgrad.learning.forward.chunks import Chunks, ChunkSignal, hindrance
+from surgrad.learning.forward.errors import Errors, ErrorSource, OnlineErrors, errors_of
+from surgrad.learning.forward.filters import Filtered, backwards
+from surgrad.learning.forward.setting import Here, Moment, Setting, Signal
+from surgrad.learning.forward.steps import inside, moments, noise, repeat
+from surgrad.learning.forward.traces import Traces, add_gradient
 from surgrad.network import Network, Sequential, Stage
-from surgrad.neurons import SpikingNeuron
 from surgrad.neurons.nonlinear import Steps
 from surgrad.objectives import Loss, Objective, as_objective
-from surgrad.spikes import Stochastic
 from surgrad.tableau import Tableau
-
-# steps whose input is dense at a time
-CHUNK = 32
-
-
-class Moment(NamedTuple):
-    """A network in one step.
-
-    Attributes:
-        n: the step.
-        before: the layers one step ago, None at the start.
-        after: the layers now.
-        end: what goes into the modules behind the last neurons, a leaf.
-        output: the network's output, with a graph to `end` where there are such modules.
-    """
-
-    n: int
-    before: list[CellState | None]
-    after: list[CellState]
-    end: Tensor
-    output: Tensor
-
-
-class Setting(NamedTuple):
-    """What a rule is used on."""
-
-    net: Sequential
-    cells: list[Cell]
-    batch: Batch
-    objective: Objective
-
-
-class Here(NamedTuple):
-    """A layer in the step that an error is about.
-
-    Attributes:
-        traces: its traces.
-        next: the layer behind it in that step, which got its spikes; None for the last.
-    """
-
-    traces: Eligibility
-    next: CellState | None
-
-
-Layers = list[Here | None]
-Deltas = list[Tensor | None]
-
-
-class Signal(Protocol):
-    """Where a rule's credit comes from, for one batch."""
-
-    def __call__(self, n: int, error: Tensor, filtered: Tensor, at: Layers) -> Deltas:
-        """The gradient with respect to each layer's membrane potential.
-
-        Args:
-            n: the step of the error.
-            error: the gradient at the output of the last neurons in this step.
-            filtered: the same through the rule's filter where it is applied to errors.
-            at: each layer's traces in the step that this error is about, None if before the
-                start; and the layer behind it in that step.
-        """
-        ...
 
 
 @dataclass(frozen=True)
@@ -212,11 +148,11 @@ class ForwardRule(Rule):
     def _run(self, on: Setting) -> Result:
         taken, errors = None, None
         if self.two_passes(on.objective):
-            start, log = _noise(on.net), _Log(self, on)
+            start, log = noise(on.net), _Log(self, on)
             for moment in moments(on):
                 log.add(moment)
             errors = self.known_errors(on, *log.read())
-            _repeat(on.net, start)
+            repeat(on.net, start)
         else:
             taken, errors = self.filter_of(on), self.online_errors(on)
         learner, log = _Learner(self, on, taken), _Log(self, on)
@@ -320,38 +256,6 @@ class _Learner:
         return found[0]
 
 
-def moments(on: Setting) -> Iterator[Moment]:
-    """Run a network step by step."""
-    cells, tail = on.cells, on.net.tail
-    states: list[CellState | None] = [None] * len(cells)
-    for n, values in enumerate(frames(on.batch, cells[0].like)):
-        after = []
-        for cell, before in zip(cells, states, strict=True):
-            after.append(cell.step(before, values, n))
-            values = after[-1].s
-        end = torch.where(inside(n, on.batch.valid, values), values, torch.zeros_like(values))
-        output = end
-        if len(tail):
-            with torch.enable_grad():
-                end = end.requires_grad_()
-                output = tail(end)
-        yield Moment(n, states, after, end, output)
-        states = [*after]
-
-
-def inside(n: int, valid: Tensor, like: Tensor) -> Tensor:
-    """The samples that have not ended, to be broadcast with `(batch, *features)`."""
-    return (n < valid).view(-1, *(1,) * (like.dim() - 1))
-
-
-def frames(batch: Batch, like: Tensor) -> Iterator[Tensor]:
-    """The inputs of one step after the other, `(batch, *features)`."""
-    for start in range(0, batch.time, CHUNK):
-        piece = batch.inputs[start : start + CHUNK]
-        dense = piece.to_dense(like.dtype) if isinstance(piece, SpikeTrain) else piece.to(like)
-        yield from dense.unbind(0)
-
-
 def _check_tail(rule: ForwardRule, on: Setting) -> None:
     if len(on.net.tail) and not on.cells[-1].spiking and rule.filter_of(on) is not None:
         raise RuleError(
@@ -360,32 +264,3 @@ def _check_tail(rule: ForwardRule, on: Setting) -> None:
             expected="none: its filter is that of the read-out, whose output the loss sees",
             fix="put them before the read-out",
         )
-
-
-def _noise(net: Sequential) -> list[Tensor]:
-    """The states of all generators that a network draws from."""
-    return [torch.get_rng_state(), *(g.get_state() for g in _generators(net))]
-
-
-def _repeat(net: Sequential, states: list[Tensor]) -> None:
-    torch.set_rng_state(states[0])
-    for generator, state in zip(_generators(net), states[1:], strict=True):
-        generator.set_state(state)
-
-
-def _generators(net: Sequential) -> list[torch.Generator]:
-    spikes = [neuron.spike for neuron in net.neurons if isinstance(neuron, SpikingNeuron)]
-    return [spike.generator for spike in spikes if isinstance(spike, Stochastic)]
-
-
-def delays(cells: list[Cell], *, skip_last: bool = False) -> list[int]:
-    """The steps from each layer's spikes to their first effect on the output.
-
-    Args:
-        cells: the layers.
-        skip_last: leave out the last layer, whose filter has its delay.
-    """
-    responses = [cell.response()[0] for cell in cells]
-    if skip_last:
-        responses[-1] = 0
-    return [sum(responses[i + 1 :]) for i in range(len(cells))]

@@ -6,7 +6,7 @@ from torch import nn
 
 from surgrad.errors import ArgumentError, RuleError
 from surgrad.learning import BPTT, DECOLLE, ERBP, RMaxProp, SuperSpike
-from surgrad.learning.feedback import fixed
+from surgrad.learning.forward.feedback import fixed
 from surgrad.learning.superspike import van_rossum_kernel
 from surgrad.neurons import LIF, CuBaLIF
 from surgrad.objectives import losses

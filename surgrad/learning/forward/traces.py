@@ -6,10 +6,10 @@ r"""Eligibility traces: what a weight has done to its neuron's membrane, step by
     h(v[n-1])\, c^\top
 
 `G = ∂x/∂W` of a neuron and its own weight; the eligibility is `h(v[n]) c·G[n]`. The derivatives
-are those of `surgrad.learning.local`, from the tableau or from forward mode. The spike terms of `J`
-are left out where the neuron says so or the rule does. Without them, with one tableau for all
-neurons, `G` is the same for all postsynaptic neurons: one trace a presynaptic unit, O(N) numbers
-(the collapse of section III of Neftci, Mostafa & Zenke 2019), else one a synapse.
+are those of `surgrad.learning.forward.local`, from the tableau or from forward mode. The spike
+terms of `J` are left out where the neuron says so or the rule does. Without them, with one tableau
+for all neurons, `G` is the same for all postsynaptic neurons: one trace a presynaptic unit, O(N)
+numbers (the collapse of section III of Neftci, Mostafa & Zenke 2019), else one a synapse.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from surgrad.errors import RuleError
-from surgrad.learning.cells import Cell, CellState
-from surgrad.learning.local import local_of
+from surgrad.learning.forward.cells import Cell, CellState
+from surgrad.learning.forward.local import local_of
 from surgrad.neurons.nonlinear import Steps
 from surgrad.tableau import Entry, Tableau, combine
 

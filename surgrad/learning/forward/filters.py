@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from surgrad.errors import RuleError
-from surgrad.learning.cells import Cell
-from surgrad.learning.traces import SYNAPTIC, Eligibility
+from surgrad.learning.forward.cells import Cell
+from surgrad.learning.forward.traces import SYNAPTIC, Eligibility
 from surgrad.tableau import Entry, Tableau, combine
 
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from surgrad.events import SpikeTrain
 from surgrad.kernels.scan import NeuronState
-from surgrad.learning.cells import Cell
-from surgrad.learning.traces import add_gradient, outer
+from surgrad.learning.forward.cells import Cell
+from surgrad.learning.forward.traces import add_gradient, outer
 from surgrad.tableau import Tableau
 
 
