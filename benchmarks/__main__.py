@@ -197,7 +197,8 @@ def _runs(name: str, entries: list[Entry], plan: driver.Plan):
     if name == "W6":
         for which in ("W1", "W2"):
             for work in lengthened(which, MEMORY_LENGTHS):
-                yield driver.memory(work, [e for e in entries if e.family != "limit"], plan)
+                networks = [entry for entry in entries if entry.family != "limit"]
+                yield driver.memory(work, networks, plan, repeats=3)
     elif name == "length":
         left = [entry for entry in entries if entry.family != "limit"]
         for work in lengthened("W1", LENGTHS):

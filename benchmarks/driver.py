@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -105,14 +104,17 @@ def _time(child: Child, row: Row) -> None:
 
 
 def memory(work: Workload, entries: Iterable[Entry], plan: Plan, repeats: int = 1) -> Run:
-    """By how much the first step of a fresh process raises the high-water mark of its memory."""
+    """By how much the first step of a fresh process raises the high-water mark of its memory.
+
+    The most of some processes: the system may take pages back in the meantime, it adds none.
+    """
     rows = []
     for entry in entries:
         row = Row(entry.name, entry.family)
         rows.append(row)
         plan.say(f"memory, {work.name}: {entry.name}")
         try:
-            row.growth = statistics.median(_growth(work, entry, plan, row) for _ in range(repeats))
+            row.growth = max(_growth(work, entry, plan, row) for _ in range(repeats))
         except RefusedError as error:
             _refuse(row, entry, error)
     return Run(work.name, work.title, "memory", plan.threads, rows)

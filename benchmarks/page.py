@@ -65,8 +65,8 @@ def body(runs: list[Run]) -> str:
     if held:
         text = (
             "W6: megabytes by which the first training step of a fresh process raises the "
-            "high-water mark of its resident memory. The input lies in memory before. "
-            + _made(held)
+            "high-water mark of its resident memory, the most of three processes. The input lies "
+            "in memory before. " + _made(held)
         )
         parts += ["## Memory", text, _matrix(held, lambda row: row.growth)]
     parts += _rules(runs)
