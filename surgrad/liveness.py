@@ -39,7 +39,7 @@ class LayerHealth(NamedTuple):
 
 
 def initialise(
-    net: Sequential,
+    net: Network,
     inputs: SpikeTrain | Tensor,
     *,
     lengths: Tensor | None = None,
@@ -61,10 +61,18 @@ def initialise(
         generator: for reproducible draws.
 
     Raises:
-        ArgumentError: if the input has no spikes at all, or `xi` is not positive.
+        ArgumentError: if the input has no spikes at all, `xi` is not positive, or the network has
+            no time steps and an `initialise` of its own.
 
     References: Rossbroich, Gygax & Zenke 2022; see `surgrad.connections.initialisation`.
     """
+    if not isinstance(net, Sequential):
+        raise ArgumentError(
+            "network to initialise",
+            got=type(net).__name__,
+            expected="a Sequential",
+            fix="call the network's own initialise(inputs)",
+        )
     if xi <= 0:
         raise ArgumentError("xi", got=xi, expected="more than 0")
     if isinstance(inputs, SpikeTrain):

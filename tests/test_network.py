@@ -163,6 +163,13 @@ def test_stages_have_names_and_connections():
     assert (len(net), net.dt) == (4, 1e-3)
 
 
+def test_every_layer_has_a_name_of_its_own():
+    net = Sequential(nn.Linear(3, 3), LI(3), LIF(3), nn.Linear(3, 2), LI(2), nn.ReLU(), dt=1e-3)
+    assert net.names == [stage.name for stage in net.stages] == ["hidden 1", "hidden 2", "read-out"]
+    assert net.parts["hidden 2"][1] is net[2] and net.parts["tail"][0][0] is net[5]
+    assert Sequential(LIF(3), dt=1e-3).names == ["hidden 1"]
+
+
 @pytest.mark.parametrize(
     ("values", "fragments"),
     [

@@ -162,7 +162,20 @@ def _unknown_key(place: str, loc: tuple[int | str, ...], model: type[BaseModel])
                 got="a key that this kind does not have",
                 fix=f"{key} belongs to {union.key} = {' or '.join(map(show, others[:3]))}",
             )
-    return _unknown_name(place, None, fields, did_you_mean(key, fields))
+    return _unknown_name(place, None, fields, _further_in(key, found) or did_you_mean(key, fields))
+
+
+def _further_in(key: str, model: Any) -> str | None:
+    """A suggestion for a key that belongs to a table of this one."""
+    plain: list[str] = []
+    kinds: list[str] = []
+    for name in model.model_fields if isinstance(model, type) else ():
+        node = _step(model, name)
+        models = list(node.models.values()) if isinstance(node, OneOf) else [node]
+        if any(key in getattr(inner, "model_fields", ()) for inner in models):
+            (kinds if isinstance(node, OneOf) else plain).append(f"{name}.{key}")
+    places = plain or kinds
+    return f"did you mean {' or '.join(places)}?" if 0 < len(places) < FEW else None
 
 
 def _unknown_kind(place: str, value: Any, union: OneOf | None) -> ConfigError:

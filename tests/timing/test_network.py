@@ -9,14 +9,18 @@ from typing import Any
 import pytest
 import torch
 
-from surgrad.errors import ArgumentError, ShapeError
+from surgrad.errors import ArgumentError, RuleError, ShapeError
 from surgrad.events import SpikeTrain
 from surgrad.learning import BPTT
+from surgrad.learning.base import Batch
+from surgrad.liveness import initialise
 from surgrad.network import Record
 from surgrad.objectives import LOSSES, Objective, Wake, WeightSum, predict
+from surgrad.studies.gradients import gradients
 from surgrad.timing import LAYERS, NonLeaky, SpikeTimes, first_times
 from surgrad.training import schema
 from surgrad.training.build import build
+from surgrad.training.rules import RULES
 
 DT = 1e-3
 TRAIN = SpikeTrain.from_events(
@@ -83,13 +87,15 @@ def test_weights_are_drawn_for_the_spikes_that_come() -> None:
     empty = SpikeTrain.from_events([], [], time=5, features=(1000,))
     with pytest.raises(ArgumentError, match="no spike at all"):
         net.initialise(empty)
+    with pytest.raises(ArgumentError, match="the network's own initialise"):
+        initialise(net, train)
 
 
 def test_bptt_gives_the_gradient_of_times_and_penalties() -> None:
     net = small(dtype=torch.float64)
     labels, penalties = torch.tensor([0, 1]), [WeightSum(strength=0.1, least=9.0), Wake()]
     objective = Objective(LOSSES["first_spike_time"](), penalties)
-    result = BPTT().gradients(net, (TRAIN, labels), objective)  # pyright: ignore
+    result = BPTT().gradients(net, (TRAIN, labels), objective)
     found = [torch.as_tensor(p.grad).clone() for p in net.parameters()]
     hidden = net.neurons[0](first_times(TRAIN, DT))
     out = net.neurons[1](hidden)
@@ -104,6 +110,23 @@ def test_bptt_gives_the_gradient_of_times_and_penalties() -> None:
     torch.testing.assert_close(result.penalty, torch.as_tensor(price).detach())
     for mine, theirs in zip(found, truth, strict=True):
         torch.testing.assert_close(mine, theirs)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in RULES if kind != "bptt"])
+def test_what_needs_time_steps_says_so(kind: str) -> None:
+    loss = LOSSES["first_spike_time"]()
+    with pytest.raises(RuleError, match=r"SpikeTimes, which has no time steps.*BPTT"):
+        RULES[kind]().gradients(small(), (TRAIN, torch.tensor([0, 1])), loss)
+
+
+def test_gradients_by_layer() -> None:
+    net, labels = small(), torch.tensor([0, 1])
+    objective = Objective(LOSSES["first_spike_time"]())
+    found = gradients(BPTT(), net, Batch(TRAIN, labels), objective)
+    BPTT().gradients(net, (TRAIN, labels), objective)
+    assert list(found) == ["hidden 1", "read-out"]
+    for row, weight in zip(found.values(), net.weights, strict=True):
+        assert row.any() and torch.equal(row, torch.as_tensor(weight.grad).flatten().double())
 
 
 XOR = Path(__file__).parents[2] / "experiments" / "temporal_xor.toml"

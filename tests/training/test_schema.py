@@ -86,6 +86,12 @@ def test_all_mistakes_are_told_at_once_with_their_places() -> None:
     assert "\n  optimizer: got an unknown key. Fix: did you mean optimiser?" in text
 
 
+def test_a_key_without_its_table_is_shown_the_way() -> None:
+    text = message({**MINIMAL, "epochs": 3, "lr": 0.1})
+    assert "\n  epochs: got an unknown key. Fix: did you mean training.epochs?" in text
+    assert "\n  lr: got an unknown key. Fix: did you mean optimiser.lr?" in text
+
+
 def test_many_mistakes_fit_on_a_screen() -> None:
     text = message({**MINIMAL, "network": {"layers": [{"siez": 1} for _ in range(40)]}})
     assert "a.toml: 40 problems" in text
