@@ -34,13 +34,19 @@ class DECOLLE(ForwardRule):
     read-out) learns from the loss itself with its own trace, so with
     an additive loss there is one pass; any other takes two.
 
+    A local read-out sees the spikes of one step, so that a layer in which few neurons fire shows it
+    little but noise. Let many fire before training (`xi` of `initialise`, `network.xi` of an
+    experiment file): with 512 hidden neurons at 130 Hz it reaches 97.8 % of MNIST as Poisson trains
+    (`docs/results.md`).
+
     Args:
         loss: of the local read-outs in each step: "smooth_l1" to the one-hot label (or to
             target values), or "cross_entropy" of the label.
         burn_in: seconds at the start of a sample without local errors.
         amplitude: a factor on `G`, whose entries are uniform in :math:`\pm 1/\sqrt{N}`. Where one
-            neuron in a hundred fires in a step, 10 makes `y` as large as the targets; with 1 the
-            errors are met by firing more.
+            neuron in a hundred fires in a step, 10 makes `y` as large as the targets; where many
+            do, as in the original, 0.5 to 1 is enough under "smooth_l1" and 3 to 6 suits
+            "cross_entropy".
         ceiling: strength of the first regulariser, the mean of :math:`\lfloor v + 0.01 \rfloor_+`.
         floor: of the second, :math:`\lfloor 0.1 - \langle \sigma(v) \rangle \rfloor_+`, which keeps
             a layer awake.
