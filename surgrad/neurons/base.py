@@ -81,7 +81,8 @@ class Population(nn.Module, ABC):
 class Neuron(Population):
     """A layer of neurons: parameters in SI units and the map from them to a tableau.
 
-    A subclass names its parameters in the constructor and writes `tableau`.
+    A subclass names its parameters in the constructor and writes `tableau`;
+    `surgrad.testing.check_neuron` checks what it promises.
 
     Args:
         size: the number of neurons or their shape; None where nothing is per neuron.

@@ -1,6 +1,4 @@
-"""Gradients of every neuron, reset and connection against finite differences and identities."""
-
-import itertools
+"""Gradients through time against finite differences and identities."""
 
 import pytest
 import torch
@@ -8,8 +6,8 @@ import torch
 from surgrad.kernels.scan import rest, scan
 from surgrad.neurons import NEURONS
 from surgrad.spikes import Soft, Surrogate
-from surgrad.surrogates import TABLE, fast_sigmoid, sigmoid
-from tests.kinds import BY_TABLEAU, READ_OUTS
+from surgrad.surrogates import TABLE, fast_sigmoid
+from tests.kinds import BY_TABLEAU
 
 # their spikes act on the membrane only, where the reset is detached
 WITHOUT_ADAPTATION = [
@@ -57,48 +55,6 @@ def assert_matches(gradient, truth, tolerance=1e-6):
     assert ((gradient - truth).abs().max() / scale) < tolerance
 
 
-@pytest.mark.parametrize(
-    ("name", "reset", "recurrent", "delay"),
-    list(itertools.product(BY_TABLEAU, ["subtract", "zero", "none"], [False, True], [0, 1])),
-)
-def test_soft_networks_agree_with_finite_differences(name, reset, recurrent, delay):
-    neuron = make(
-        name,
-        reset=reset,
-        recurrent=recurrent,
-        delay=delay,
-        detach_reset=False,
-        spike=Soft(sigmoid(3)),
-    )
-    inputs, weights = current(), probe()
-
-    def value():
-        return (neuron(inputs)[0] * weights).sum()
-
-    value().backward()
-    for tensor in (inputs, *neuron.parameters()):
-        with torch.no_grad():
-            truth = finite_difference(lambda: float(value()), tensor)
-        assert tensor.grad is not None
-        assert_matches(tensor.grad, truth)
-
-
-@pytest.mark.parametrize("name", READ_OUTS)
-@pytest.mark.parametrize("delay", [0, 1])
-def test_read_outs_agree_with_finite_differences(name, delay):
-    neuron = make(name, delay=delay)
-    inputs, weights = current(), probe()
-
-    def value():
-        return (neuron(inputs)[0] * weights).sum()
-
-    value().backward()
-    for tensor in (inputs, *neuron.parameters()):
-        with torch.no_grad():
-            truth = finite_difference(lambda: float(value()), tensor)
-        assert_matches(tensor.grad, truth)
-
-
 @pytest.mark.parametrize("row", list(TABLE.values()), ids=list(TABLE))
 def test_all_soft_surrogates_agree_with_finite_differences_through_time(row):
     neuron = make("cuba_lif", recurrent=True, detach_reset=False, spike=Soft(row(0.7)))
@@ -112,25 +68,6 @@ def test_all_soft_surrogates_agree_with_finite_differences_through_time(row):
         truth = finite_difference(lambda: float(value()), inputs)
     # kinks of piecewise rows lie between grid points with probability one
     assert_matches(inputs.grad, truth)
-
-
-@pytest.mark.parametrize("name", BY_TABLEAU)
-@pytest.mark.parametrize("reset", ["subtract", "zero"])
-def test_initial_states_have_gradients(name, reset):
-    neuron = make(name, reset=reset, detach_reset=False, spike=Soft(sigmoid(3)))
-    inputs, weights = current().detach(), probe()
-    state = rest(neuron.tableau(), inputs[0])
-    leaves = [torch.rand_like(part).mul(0.3).requires_grad_() for part in state[:3]]
-    begin = state._replace(x=leaves[0], s=leaves[1], i=leaves[2])
-
-    def value():
-        return (neuron(inputs, begin)[0] * weights).sum()
-
-    value().backward()
-    for leaf in leaves:
-        with torch.no_grad():
-            truth = finite_difference(lambda: float(value()), leaf)
-        assert_matches(leaf.grad, truth)
 
 
 @pytest.mark.parametrize("name", WITHOUT_ADAPTATION)

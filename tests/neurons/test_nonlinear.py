@@ -1,6 +1,5 @@
-"""Neurons given by a step: fine solvers, closed forms, finite differences, extremes."""
+"""Neurons given by a step: fine solvers, closed forms, extremes."""
 
-import itertools
 import math
 
 import numpy as np
@@ -11,9 +10,9 @@ from scipy.integrate import solve_ivp
 from surgrad.errors import ArgumentError, RuleError
 from surgrad.neurons import NEURONS, QIF, AdEx, Izhikevich, MorrisLecar
 from surgrad.neurons.planar import PATTERNS
-from surgrad.spikes import Soft, Surrogate
+from surgrad.spikes import Surrogate
 from surgrad.surrogates import sigmoid
-from tests.kinds import BY_STEP, SPIKING
+from tests.kinds import BY_STEP
 
 
 def spike_times(neuron, drive, seconds):
@@ -159,58 +158,6 @@ def test_adex_begins_to_fire_where_the_closed_form_says():
     per_step = [drive * dt / (281e-12 / 30e-9) / 90.6 for drive in drives]
     silent, firing = spike_times(AdEx(2, dt=dt), per_step, 0.5)
     assert not len(silent) and len(firing)
-
-
-def soft(name, **options):
-    torch.manual_seed(5)
-    kind = NEURONS[name]
-    learn = tuple(kind(3, dt=1e-3).constants)
-    return kind(
-        3, learn=learn, per_neuron=learn, dt=1e-3, spike=Soft(sigmoid(3)), **options
-    ).double()
-
-
-CASES = [
-    (name, reset, *rest)
-    for name in BY_STEP
-    for reset in SPIKING[name].resets
-    for rest in itertools.product([False, True], [0, 1])
-]
-
-
-@pytest.mark.parametrize(("name", "reset", "recurrent", "delay"), CASES)
-def test_soft_networks_agree_with_finite_differences(name, reset, recurrent, delay):
-    neuron = soft(name, reset=reset, recurrent=recurrent, delay=delay, detach_reset=False)
-    generator = torch.Generator().manual_seed(7)
-
-    def draw(*shape):
-        return torch.randn(shape, generator=generator, dtype=torch.float64)
-
-    onset = float(neuron.linearised().theta.mean())
-    inputs = (0.6 * onset * draw(9, 2, 3)).requires_grad_()
-    weights = draw(9, 2, 3)
-
-    def value():
-        return (neuron(inputs)[0] * weights).sum()
-
-    value().backward()
-    for tensor in (inputs, *neuron.parameters()):
-        if tensor.grad is None:
-            # where a spike leaves the membrane does not matter where it stays
-            assert reset == "none"
-            continue
-        for _ in range(2):
-            along, start, ends = draw(*tensor.shape), tensor.detach().clone(), []
-            with torch.no_grad():
-                for shift in (1e-5, -1e-5, 2e-5, -2e-5):
-                    tensor.copy_(start + shift * along)
-                    ends.append(float(value()))
-                tensor.copy_(start)
-            near, far = (ends[0] - ends[1]) / 2e-5, (ends[2] - ends[3]) / 4e-5
-            truth, found = (4 * near - far) / 3, float((tensor.grad * along).sum())
-            scale = float(tensor.grad.norm() * along.norm())
-            assert scale > 1e-6
-            assert abs(found - truth) < 1e-6 * scale + 2e-10
 
 
 @pytest.mark.parametrize("name", BY_STEP)
