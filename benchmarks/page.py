@@ -95,7 +95,8 @@ def _rules(runs: list[Run]) -> Iterator[str]:
         yield (
             "Megabytes by which a step raises the high-water mark of the resident memory of a "
             "process that has run 210 steps before. The output of all steps, which a rule returns, "
-            f"is part of them, and is what grows. {_made(held)}"
+            "and the errors at it are part of them; with the weights of the loss they are what "
+            f"grows in the rules that run forward in time. {_made(held)}"
         )
         yield _matrix(held, lambda row: row.growth)
 
