@@ -55,14 +55,20 @@ def run(experiment: Path, seed: int, changes: dict[str, str], threads: int) -> N
 def row(experiment: Path, changes: dict[str, str], seeds: int) -> str:
     paths = [folder(experiment, seed, changes) / "summary.json" for seed in range(seeds)]
     found = [json.loads(path.read_text()) for path in paths]
-    test, validation = (
-        spread([s[part]["accuracy"] for s in found]) for part in ("test", "validation")
-    )
+    test, validation = (scores([s[part] for s in found]) for part in ("test", "validation"))
     seconds = statistics.median(s["seconds"] for s in found)
     name = " ".join((experiment.stem, *changes.values()))
     return (
         f"| {name} | {len(found)} | {test} | {validation} | {found[0]['epochs']} | {seconds:.0f} |"
     )
+
+
+def scores(parts: list[dict[str, float]]) -> str:
+    """The accuracy, or the loss of an experiment without classes."""
+    if "accuracy" in parts[0]:
+        return spread([part["accuracy"] for part in parts])
+    losses = [part["loss"] for part in parts]
+    return f"loss {statistics.mean(losses):.3g}, {max(losses):.3g} at most"
 
 
 def spread(values: list[float]) -> str:
